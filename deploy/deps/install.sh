@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Install what sluice needs and does not carry: below .deps of this tree, nothing elsewhere
+# but Debian packages for tests.
+#
+#   install.sh run     the ClickHouse engine, the GeoIP and place tables, user agents
+#   install.sh test    also real Kafka, a browser, and stock ClickHouse clients
+#
+# Each step is skipped when what it installs is there in the wanted version.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+deps=$root/.deps
+mkdir -p "$deps/lib"
+
+say() { printf 'deps: %s\n' "$*"; }
+
+need() { command -v "$1" >/dev/null || { echo "deps: $1 is not installed: $2" >&2; exit 1; }; }
+
+# npm_ci FOLDER MANIFEST LOCK: install a locked set of packages, once per lock file.
+npm_ci() {
+  local dir=$deps/$1 stamp
+  stamp=$(sha256sum "$3" | cut -c1-64)
+  [[ -f $dir/.lock && $(<"$dir/.lock") == "$stamp" ]] && return
+  say "npm packages of $1"
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  cp "$2" "$dir/package.json"
+  cp "$3" "$dir/package-lock.json"
+  npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --loglevel=error
+  printf %s "$stamp" >"$dir/.lock"
+}
+
+engine() {
+  npm_ci npm "$here/package.json" "$here/package-lock.json"
+  local arch=x64
+  [[ $(uname -m) == aarch64 ]] && arch=arm64
+  local lib=$deps/npm/node_modules/@chdb/lib-linux-$arch-gnu/libchdb.so
+  [[ -f $lib ]] || { echo "deps: there is no ClickHouse engine for $(uname -s) $(uname -m): Linux with glibc on x86-64 or arm64 is needed" >&2; exit 1; }
+  ln -sfn "../npm/node_modules/@chdb/lib-linux-$arch-gnu/libchdb.so" "$deps/lib/libchdb.so"
+}
+
+places() {
+  npm_ci npm-data "$here/data-package.json" "$here/data-package-lock.json"
+  (cd "$root" && go run ./deploy/deps/geo)
+}
+
+browser() {
+  command -v chromium >/dev/null && return
+  say "Chromium, from Debian"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null
+}
+
+clients() {
+  local t=$root/internal/engine/testdata
+  npm_ci js "$t/js/package.json" "$t/js/package-lock.json"
+  local stamp
+  stamp=$(sha256sum "$t/python/requirements.txt" | cut -c1-64)
+  [[ -f $deps/venv/.lock && $(<"$deps/venv/.lock") == "$stamp" ]] && return
+  say "Python packages of the client test"
+  rm -rf "$deps/venv"
+  python3 -m venv "$deps/venv"
+  "$deps/venv/bin/pip" install -q --disable-pip-version-check -r "$t/python/requirements.txt"
+  printf %s "$stamp" >"$deps/venv/.lock"
+}
+
+need go "Go 1.26 or newer builds sluice"
+need npm "Node.js 20 or newer with npm brings the ClickHouse engine"
+case ${1:-run} in
+run) engine; places ;;
+test)
+  need mvn "Maven installs Apache Kafka for the tests"
+  need python3 "Python 3 runs a stock client in the tests"
+  engine; places
+  clients
+  browser
+  say "Apache Kafka"
+  "$root/deploy/kafka/kafka.sh" install
+  ;;
+*) echo "usage: install.sh run|test" >&2; exit 2 ;;
+esac

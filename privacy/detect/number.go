@@ -1,0 +1,240 @@
+package detect
+
+// digits examines the run of digits that begins at i. It is called once per
+// run, at its first digit, so a longer run never hides a shorter number.
+func (f *finder) digits(i int) (hit, bool) {
+	n := digitsAt(f.s, i, len(f.s))
+	f.pos = i + n
+	if f.set&Plate != 0 {
+		if h, ok := f.plate(i); ok {
+			return h, true
+		}
+	}
+	if f.set&CNID != 0 {
+		if end, ok := f.residentID(i, n); ok {
+			return hitOf(CNID, i, end), true
+		}
+	}
+	if f.set&Mobile != 0 {
+		if start, end, ok := f.mobile(i, n); ok {
+			return hitOf(Mobile, start, end), true
+		}
+	}
+	if f.set&BankCard != 0 {
+		if end, ok := f.bankCard(i, n); ok {
+			return hitOf(BankCard, i, end), true
+		}
+	}
+	if f.set&Passport != 0 && (n == 7 || n == 8) {
+		if start, ok := f.passport(i); ok {
+			return hitOf(Passport, start, i+n), true
+		}
+	}
+	if f.set&IMEI != 0 && n == 15 && luhn(f.s[i:i+n]) && !f.fraction(i) {
+		return hitOf(IMEI, i, i+n), true
+	}
+	if n <= 3 && f.right(i+n) == '.' {
+		if f.set&IP != 0 {
+			if end, ok := f.ipv4(i); ok {
+				return hitOf(IP, i, end), true
+			}
+		}
+		if f.set&LatLon != 0 {
+			return f.latLon(i)
+		}
+	}
+	return hit{}, false
+}
+
+// fraction tells whether the digits at i are the decimals of a number.
+func (f *finder) fraction(i int) bool {
+	return f.left(i) == '.' && i-1 > f.done && isDigit(f.s[i-2])
+}
+
+// residentID knows the number of 18 characters (GB 11643), the old one of 15
+// digits, and the first written in groups of 6, 8 and 4.
+func (f *finder) residentID(i, n int) (end int, ok bool) {
+	if f.fraction(i) {
+		return 0, false
+	}
+	s := f.s
+	switch n {
+	case 15:
+		return i + n, isProvince(s[i:]) && isDate(19, s[i+6:i+12])
+	case 18:
+		return i + n, isResidentID(s[i:i+17], s[i+17])
+	case 17:
+		c := f.right(i + n)
+		if c|0x20 != 'x' || isDigit(f.right(i+n+1)) {
+			return 0, false
+		}
+		return i + n + 1, isResidentID(s[i:i+17], 'X')
+	case 6:
+		sep := f.right(i + 6)
+		if sep != ' ' && sep != '-' || digitsAt(s, i+7, 9) != 8 || f.right(i+15) != sep {
+			return 0, false
+		}
+		k := digitsAt(s, i+16, 5)
+		last := f.right(i + 19)
+		if k != 4 && (k != 3 || last|0x20 != 'x') || isDigit(f.right(i+20)) {
+			return 0, false
+		}
+		var b [17]byte
+		copy(b[:], s[i:i+6])
+		copy(b[6:], s[i+7:i+15])
+		copy(b[14:], s[i+16:i+19])
+		if k == 3 {
+			last = 'X'
+		}
+		return i + 20, isResidentID(view(b[:]), last)
+	}
+	return 0, false
+}
+
+// isResidentID checks province, date of birth and the check character of
+// ISO 7064 MOD 11-2.
+func isResidentID(body string, check byte) bool {
+	const weights = "\x07\x09\x0a\x05\x08\x04\x02\x01\x06\x03\x07\x09\x0a\x05\x08\x04\x02"
+	const checks = "10X98765432"
+	if !isProvince(body) {
+		return false
+	}
+	century := int(body[6]-'0')*10 + int(body[7]-'0')
+	if century != 18 && century != 19 && century != 20 || !isDate(century, body[8:14]) {
+		return false
+	}
+	sum := 0
+	for i := range len(body) {
+		sum += int(body[i]-'0') * int(weights[i])
+	}
+	return checks[sum%11] == check
+}
+
+// isDate tells whether six digits YYMMDD are a day of the century.
+func isDate(century int, s string) bool {
+	two := func(i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
+	year, month, day := century*100+two(0), two(2), two(4)
+	if month < 1 || month > 12 || day < 1 {
+		return false
+	}
+	last := 31
+	switch month {
+	case 4, 6, 9, 11:
+		last = 30
+	case 2:
+		last = 28
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			last = 29
+		}
+	}
+	return day <= last
+}
+
+func isProvince(s string) bool { return provinces[(s[0]-'0')*10+s[1]-'0'] }
+
+// provinces are the first two digits of GB/T 2260, and 83 of residence permits
+// for people from Taiwan.
+var provinces = func() (t [100]bool) {
+	for _, p := range [...]int{
+		11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46,
+		50, 51, 52, 53, 54, 61, 62, 63, 64, 65, 71, 81, 82, 83,
+	} {
+		t[p] = true
+	}
+	return t
+}()
+
+// mobile knows 1[3-9] and nine digits, alone, in groups of 3, 4 and 4, and
+// behind +86, 86 or 0086. The neighbours must not be digits.
+func (f *finder) mobile(i, n int) (start, end int, ok bool) {
+	s := f.s
+	start = i
+	switch {
+	case n == 11:
+		return i, i + n, isMobile(s[i:])
+	case n == 13 && s[i:i+2] == "86":
+		start, end, ok = i, i+n, isMobile(s[i+2:])
+	case n == 15 && s[i:i+4] == "0086":
+		return i, i + n, isMobile(s[i+4:])
+	case n == 3:
+		end, ok = f.mobileGroups(i)
+		return i, end, ok
+	case n == 2 && s[i:i+2] == "86" || n == 4 && s[i:i+4] == "0086":
+		sep := f.right(i + n)
+		if sep != ' ' && sep != '-' {
+			return 0, 0, false
+		}
+		j := i + n + 1
+		switch digitsAt(s, j, 12) {
+		case 11:
+			end, ok = j+11, isMobile(s[j:])
+		case 3:
+			end, ok = f.mobileGroups(j)
+		}
+	}
+	if ok && f.left(start) == '+' {
+		start--
+	}
+	return start, end, ok
+}
+
+func isMobile(s string) bool { return s[0] == '1' && s[1] >= '3' && s[1] <= '9' }
+
+// mobileGroups reads ddd-dddd-dddd with blanks or dashes at i.
+func (f *finder) mobileGroups(i int) (end int, ok bool) {
+	sep := f.right(i + 3)
+	if sep != ' ' && sep != '-' || !isMobile(f.s[i:]) {
+		return 0, false
+	}
+	if digitsAt(f.s, i+4, 5) != 4 || f.right(i+8) != sep || digitsAt(f.s, i+9, 5) != 4 {
+		return 0, false
+	}
+	return i + 13, true
+}
+
+// bankCard knows 16 to 19 digits in a row, or in groups of four.
+func (f *finder) bankCard(i, n int) (end int, ok bool) {
+	if c := f.s[i]; c != '4' && c != '5' && (c != '6' || f.right(i+1) != '2') {
+		return 0, false
+	}
+	if n >= 16 && n <= 19 {
+		return i + n, luhn(f.s[i:i+n]) && !f.fraction(i)
+	}
+	sep := f.right(i + 4)
+	if n != 4 || sep != ' ' && sep != '-' {
+		return 0, false
+	}
+	var b [19]byte
+	copy(b[:], f.s[i:i+4])
+	for g := 1; g < 4; g++ {
+		j := i + 5*g
+		if f.right(j-1) != sep || digitsAt(f.s, j, 5) != 4 {
+			return 0, false
+		}
+		copy(b[4*g:], f.s[j:j+4])
+	}
+	if extra := digitsAt(f.s, i+20, 4); f.right(i+19) == sep && extra >= 1 && extra <= 3 {
+		copy(b[16:], f.s[i+20:i+20+extra])
+		if luhn(view(b[:16+extra])) {
+			return i + 20 + extra, true
+		}
+	}
+	return i + 19, luhn(view(b[:16]))
+}
+
+// luhn checks the last digit by ISO/IEC 7812-1 annex B.
+func luhn(s string) bool {
+	sum := 0
+	double := false
+	for i := len(s) - 1; i >= 0; i-- {
+		d := int(s[i] - '0')
+		if double {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+		double = !double
+	}
+	return sum%10 == 0
+}

@@ -1,0 +1,130 @@
+package detect
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// Scrub appends s to dst with every hit of the set replaced by its token, then
+// cut to maxRunes runes (0 or less: not cut), and returns the kinds replaced.
+// Scrubbing the result again changes nothing. It does not allocate when dst
+// has room, unless s holds full-width digits or a cut made a new hit.
+func Scrub(dst []byte, s string, set Set, maxRunes int) (out []byte, hits Set) {
+	base := len(dst)
+	dst, hits = pass(dst, s, set, maxRunes)
+	dst, cut := cutRunes(dst, base, maxRunes)
+	changed := cut || hits != 0
+	for n := 0; changed; n++ {
+		// A token or the cut gives its neighbours a new surrounding: what was a
+		// part of something longer may now look complete.
+		left := Find(view(dst[base:]), set)
+		if left == 0 {
+			break
+		}
+		if n == 3 {
+			hits |= left
+			dst = append(dst[:base], lastResort...)
+			dst, _ = cutRunes(dst, base, maxRunes)
+			break
+		}
+		var more Set
+		dst, more = pass(dst[:base], string(dst[base:]), set, maxRunes)
+		dst, _ = cutRunes(dst, base, maxRunes)
+		hits |= more
+	}
+	return dst, hits
+}
+
+// Find returns the kinds of the set that occur in s.
+func Find(s string, set Set) Set {
+	var found Set
+	f := newFinder(s, set)
+	for {
+		h, ok := f.next(len(s))
+		if !ok {
+			break
+		}
+		if found |= h.kind; found == set {
+			return found
+		}
+	}
+	if f.wide {
+		return Find(foldWide(s), set)
+	}
+	return found
+}
+
+// FindNumber returns the kinds of the set that a number looks like, given as
+// its literal in JSON. Only whole numbers can be one; their sign and the form
+// in which they are written (1.3812345678e10) do not matter.
+func FindNumber(literal string, set Set) Set {
+	set &= CNID | Mobile | BankCard | IMEI
+	literal = strings.TrimPrefix(literal, "-")
+	if set == 0 || len(literal) < len("1e1") {
+		return 0
+	}
+	if strings.ContainsAny(literal, ".eE") {
+		v, err := strconv.ParseFloat(literal, 64)
+		if err != nil || v < 1e10 || v >= 1e19 || v != float64(uint64(v)) {
+			return 0
+		}
+		var buf [24]byte
+		return Find(string(strconv.AppendUint(buf[:0], uint64(v), 10)), set)
+	}
+	if len(literal) < 11 {
+		return 0
+	}
+	return Find(literal, set)
+}
+
+// pass replaces hits from left to right, as far as the cut will leave text.
+func pass(dst []byte, s string, set Set, maxRunes int) ([]byte, Set) {
+	base := len(dst)
+	f := newFinder(s, set)
+	folded := s
+	if f.hasWide() {
+		folded = foldWide(s)
+		f = newFinder(folded, set)
+	}
+	var hits Set
+	orig, seen := 0, 0 // up to where s and folded are written
+	for {
+		stop := len(folded)
+		if maxRunes > 0 {
+			// Every four bytes are at least one rune: what begins later is cut off.
+			stop = min(stop, seen+max(0, 4*maxRunes-(len(dst)-base))+1)
+		}
+		h, ok := f.next(stop)
+		if !ok {
+			tail := s[orig:]
+			if stop < len(folded) && len(folded) == len(s) {
+				tail = s[orig:min(len(s), stop+utf8.UTFMax)]
+			}
+			return append(dst, tail...), hits
+		}
+		to := orig + unfolded(s[orig:], folded[seen:], h.start-seen)
+		dst = append(dst, s[orig:to]...)
+		dst = append(dst, h.token...)
+		orig = to + unfolded(s[to:], folded[h.start:], h.end-h.start)
+		seen = h.end
+		hits |= h.kind
+	}
+}
+
+// cutRunes cuts what stands after base to at most maxRunes runes.
+func cutRunes(b []byte, base, maxRunes int) ([]byte, bool) {
+	if maxRunes <= 0 || len(b)-base <= maxRunes {
+		return b, false
+	}
+	i := base
+	for n := 0; n < maxRunes && i < len(b); n++ {
+		_, size := utf8.DecodeRune(b[i:])
+		i += size
+	}
+	return b[:i], i < len(b)
+}
+
+// view reads bytes as a string without copying. The result must not be kept.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
