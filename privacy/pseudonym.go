@@ -33,6 +33,7 @@ type macKey struct {
 // pseudonymize is the last step: it replaces the person by the ids of each purpose and
 // writes the rows. Only here does a row come into being.
 func (w *Worker) pseudonymize(c coarse) (v Verdict, err error) {
+	w.cur = c // kept in the worker, since its address travels
 	for i := range c.plan.purposes {
 		pp := &c.plan.purposes[i]
 		if c.allowed&(1<<pp.purpose.Index) == 0 {
@@ -42,20 +43,19 @@ func (w *Worker) pseudonymize(c coarse) (v Verdict, err error) {
 			w.withheld[pp.purpose.Index] = NoItem
 			continue
 		}
-		r := row{c: &c, pp: pp}
-		r.geo, r.level = "", 0
+		r := &w.row
+		*r = row{c: &w.cur, pp: pp}
 		if pp.geo {
-			code, level := w.where(&c, pp)
-			r.geo, r.level = code, level
+			r.geo, r.level = w.where(r.c, pp)
 		}
-		if !w.pol.KeepEmpty && pp.fields > 0 && w.isEmpty(&r) {
+		if !w.pol.KeepEmpty && pp.fields > 0 && w.isEmpty(r) {
 			w.withheld[pp.purpose.Index] = Empty
 			continue
 		}
-		if err := w.identify(&r); err != nil {
+		if err := w.identify(r); err != nil {
 			return v, err
 		}
-		w.appendRow(&r)
+		w.appendRow(r)
 		v.Stores |= 1 << pp.purpose.Index
 	}
 	return v, nil

@@ -55,6 +55,9 @@ func (w *Worker) convert(fp *fieldPlan, v event.Value) (out value) {
 	case policy.TypeTime:
 		out.i64, out.set = toTime(v)
 	}
+	if !out.set {
+		return value{} // a refused value leaves nothing
+	}
 	return out
 }
 

@@ -69,6 +69,8 @@ type Worker struct {
 
 	// of the event at hand
 	name     string
+	cur      coarse
+	row      row
 	vals     []value
 	withheld []Reason
 

@@ -13,10 +13,10 @@ func isToken68(c byte) bool {
 
 // jwt looks for header.payload[.signature…] whose header begins with "eyJ", the
 // J at i. Without a signature the payload must begin like that too.
-func (f *finder) jwt(i int) (hit, bool) {
+func (f *finder) jwt(i int) bool {
 	start := i - 2
 	if start < f.done || f.s[start:i] != "ey" || isBase64URL(f.left(start)) {
-		return hit{}, false
+		return false
 	}
 	parts, end := 0, start
 	object := false
@@ -38,13 +38,13 @@ func (f *finder) jwt(i int) (hit, bool) {
 		}
 		p = q + 1
 	}
-	return hitOf(JWT, start, end), parts >= 3 || parts == 2 && object
+	return parts >= 3 || parts == 2 && object && f.hit(JWT, start, end)
 }
 
 // bearer looks for "Bearer" or "Basic" and their value, the B at i.
-func (f *finder) bearer(i int) (hit, bool) {
+func (f *finder) bearer(i int) bool {
 	if isAlnum(f.left(i)) {
-		return hit{}, false
+		return false
 	}
 	for _, scheme := range [...]string{"bearer", "basic"} {
 		p := i + len(scheme)
@@ -59,11 +59,11 @@ func (f *finder) bearer(i int) (hit, bool) {
 		end := tokenEnd(f.s, p, p+len(head{}))
 		if p == from || end-p < 8 || scheme == "bearer" && !looksRandom(f.s[p:end]) ||
 			scheme == "basic" && !isUserAndPassword(f.s[p:end]) {
-			return hit{}, false
+			return false
 		}
-		return hitOf(Bearer, i, tokenEnd(f.s, end, len(f.s))), true
+		return f.hit(Bearer, i, tokenEnd(f.s, end, len(f.s)))
 	}
-	return hit{}, false
+	return false
 }
 
 // head is as much of a value as is looked at to tell what it is.
@@ -97,11 +97,11 @@ func isUserAndPassword(s string) bool {
 	return err == nil && strings.IndexByte(view(out[:n]), ':') > 0
 }
 
-// credential returns the hit for a secret in a URL, under the first of the
+// credential notes a secret in a URL, under the first of the
 // kinds for secrets that the set has.
-func (f *finder) credential(start, end int) (hit, bool) {
+func (f *finder) credential(start, end int) bool {
 	if start >= end || f.s[start] == '[' {
-		return hit{}, false // nothing, or replaced before
+		return false // nothing, or replaced before
 	}
 	kind := f.set & credentials
 	for _, k := range [...]Set{Bearer, JWT, PasswordField} {
@@ -110,13 +110,15 @@ func (f *finder) credential(start, end int) (hit, bool) {
 			break
 		}
 	}
-	return hit{start, end, kind, credentialToken}, true
+	f.hit(kind, start, end)
+	f.secret = true
+	return true
 }
 
 const authorityReach = 256
 
 // userPart looks for "user:password@" at the beginning of an authority.
-func (f *finder) userPart(i int) (hit, bool) {
+func (f *finder) userPart(i int) bool {
 	end := -1
 	for p := i; p < len(f.s) && p-i < authorityReach; p++ {
 		c := f.s[p]
@@ -128,7 +130,7 @@ func (f *finder) userPart(i int) (hit, bool) {
 		}
 	}
 	if end < 0 {
-		return hit{}, false
+		return false
 	}
 	return f.credential(i, end)
 }
@@ -146,13 +148,13 @@ var secretNames = map[string]bool{
 const nameReach = 24
 
 // parameter looks for name=value after the ?, & or # at i.
-func (f *finder) parameter(i int) (hit, bool) {
+func (f *finder) parameter(i int) bool {
 	var name [nameReach]byte
 	n := 0
 	for i++; i < len(f.s) && f.s[i] != '='; i++ {
 		c := f.s[i]
 		if n == len(name) || !isAlnum(c) && c != '_' && c != '-' {
-			return hit{}, false
+			return false
 		}
 		if c-'A' < 26 {
 			c |= 0x20
@@ -161,7 +163,7 @@ func (f *finder) parameter(i int) (hit, bool) {
 		n++
 	}
 	if !secretNames[string(name[:n])] || f.right(i+1) == '[' {
-		return hit{}, false
+		return false
 	}
 	return f.credential(i+1, valueEnd(f.s, i+1))
 }
@@ -178,7 +180,7 @@ var passwordNames = [...]string{"password", "passwd", "pwd", "passcode", "secret
 
 // password looks for a password's name before the sign at i and its value at
 // next. It knows bare and quoted values.
-func (f *finder) password(i, next int) (hit, bool) {
+func (f *finder) password(i, next int) bool {
 	for n := 0; n < 3 && i > f.done && strings.IndexByte(" \"'", f.s[i-1]) >= 0; n++ {
 		i--
 	}
@@ -188,7 +190,7 @@ func (f *finder) password(i, next int) (hit, bool) {
 		known = known || len(name) >= len(w) && strings.EqualFold(name[len(name)-len(w):], w)
 	}
 	if !known {
-		return hit{}, false
+		return false
 	}
 	for n := 0; n < 3 && next < len(f.s) && f.s[next] == ' '; n++ {
 		next++
@@ -199,13 +201,13 @@ func (f *finder) password(i, next int) (hit, bool) {
 	}
 	// PWD=/home/x is a folder; a token stands for what was replaced before.
 	if c := f.right(next); c == '[' || c == '/' {
-		return hit{}, false
+		return false
 	}
 	end := valueEnd(f.s, next)
 	if quote == '"' || quote == '\'' {
 		end = quotedEnd(f.s, next, quote)
 	}
-	return hitOf(PasswordField, next, end), end-next >= 4
+	return end-next >= 4 && f.hit(PasswordField, next, end)
 }
 
 func quotedEnd(s string, i int, quote byte) int {

@@ -2,14 +2,8 @@ package detect
 
 import "strings"
 
-// hit is a part of a text and what to put in its place.
-type hit struct {
-	start, end int
-	kind       Set
-	token      string
-}
-
-func hitOf(kind Set, start, end int) hit { return hit{start, end, kind, kind.Token()} }
+// span is a part of a text, in bytes. The zero span is none.
+type span struct{ start, end int }
 
 // finder walks once over a text. Most bytes are passed over by one look into a
 // table; the others make it look at a bounded surrounding, or at a run of
@@ -18,11 +12,16 @@ type finder struct {
 	s    string
 	set  Set
 	want trigger
-	pos  int // the next byte to look at
-	done int // end of the last hit; what lies before counts as replaced
-	mail hit // the next email address, if mail.end > 0
-	at   int // where to look for the next at sign, -1 when there is none
+	pos  int  // the next byte to look at
+	done int  // end of the last hit; what lies before counts as replaced
+	mail span // the next email address, if mail.end > 0
+	at   int  // where to look for the next at sign, -1 when there is none
 	wide bool
+
+	// The hit that was found last.
+	found  span
+	kind   Set
+	secret bool // a secret in a URL: its token names no kind
 }
 
 // trigger is a set of reasons to stop at a byte.
@@ -57,70 +56,113 @@ var triggers = func() (t [256]trigger) {
 	return t
 }()
 
-func newFinder(s string, set Set) finder {
-	f := finder{s: s, set: set, at: -1}
-	for _, w := range [...]struct {
-		kinds Set
-		on    trigger
-	}{
-		{CNID | Mobile | BankCard | Passport | Plate | LatLon | IP | IMEI, onDigit | onWide},
-		{MAC | IP | FaceImage | credentials, onColon},
-		{MAC, onDash | onDot},
-		{credentials, onQuery},
-		{PasswordField, onEqual | onWide},
-		{JWT, onJ},
-		{Bearer, onB},
-		{FaceImage, onImage},
-		{Email, onWide},
-	} {
-		if set&w.kinds != 0 {
-			f.want |= w.on
-		}
+// wanted returns the bytes that may begin or betray a hit of the set.
+func wanted(set Set) (want trigger) {
+	if set&(CNID|Mobile|BankCard|Passport|Plate|LatLon|IP|IMEI) != 0 {
+		want |= onDigit | onWide
+	}
+	if set&(MAC|IP|FaceImage|credentials) != 0 {
+		want |= onColon
+	}
+	if set&MAC != 0 {
+		want |= onDash | onDot
+	}
+	if set&credentials != 0 {
+		want |= onQuery
+	}
+	if set&PasswordField != 0 {
+		want |= onEqual | onWide
+	}
+	if set&JWT != 0 {
+		want |= onJ
+	}
+	if set&Bearer != 0 {
+		want |= onB
+	}
+	if set&FaceImage != 0 {
+		want |= onImage
 	}
 	if set&Email != 0 {
-		f.at = strings.IndexByte(s, '@')
-		f.nextMail()
+		want |= onWide
 	}
-	return f
+	return want
 }
 
-// next returns the next hit that begins before stop. When it finds that the
+// start readies a finder that has its text and set. It reports false when the
+// text holds nothing that could be a hit, the usual case.
+func (f *finder) start() bool {
+	f.want, f.at = wanted(f.set), -1
+	if f.set&Email != 0 {
+		f.at = strings.IndexByte(f.s, '@')
+	}
+	f.pos = skip(f.s, 0, len(f.s), f.want)
+	if f.at >= 0 {
+		f.nextMail()
+	}
+	return f.pos < len(f.s) || f.mail.end > 0
+}
+
+// skip returns the position of the first byte at or after i that is wanted, or
+// limit.
+func skip(s string, i, limit int, want trigger) int {
+	for s = s[:limit]; i < len(s) && triggers[s[i]]&want == 0; {
+		i++
+	}
+	return i
+}
+
+// next finds the next hit that begins before stop. When it finds that the
 // text must be folded first, it sets wide and returns false.
-func (f *finder) next(stop int) (hit, bool) {
+func (f *finder) next(stop int) bool {
 	for {
 		limit := stop
 		if f.mail.end > 0 {
 			limit = min(limit, f.mail.start)
 		}
-		for f.pos < limit && triggers[f.s[f.pos]]&f.want == 0 {
-			f.pos++
+		if f.pos < limit {
+			f.pos = skip(f.s, f.pos, limit, f.want)
 		}
 		if f.pos >= limit {
 			if f.mail.end == 0 || f.mail.start >= stop {
-				return hit{}, false
+				return false
 			}
-			return f.take(f.mail), true
+			f.hit(Email, f.mail.start, f.mail.end)
+			return f.take()
 		}
-		h, ok := f.look(triggers[f.s[f.pos]] & f.want)
-		if ok {
-			return f.take(h), true
+		if f.look(triggers[f.s[f.pos]] & f.want) {
+			return f.take()
 		}
 		if f.wide {
-			return hit{}, false
+			return false
 		}
 	}
 }
 
-func (f *finder) take(h hit) hit {
-	f.pos, f.done = h.end, h.end
+// hit notes what a detector found, and returns true.
+func (f *finder) hit(kind Set, start, end int) bool {
+	f.found, f.kind, f.secret = span{start, end}, kind, false
+	return true
+}
+
+// token returns what stands in place of the last hit.
+func (f *finder) token() string {
+	if f.secret {
+		return credentialToken
+	}
+	return f.kind.Token()
+}
+
+// take goes on behind the hit, and returns true.
+func (f *finder) take() bool {
+	f.pos, f.done = f.found.end, f.found.end
 	if f.mail.end > 0 && f.mail.start < f.done {
 		f.nextMail()
 	}
-	return h
+	return true
 }
 
 // look examines the byte at pos and moves pos beyond what it has dealt with.
-func (f *finder) look(on trigger) (h hit, ok bool) {
+func (f *finder) look(on trigger) bool {
 	i := f.pos
 	f.pos++
 	switch on {
@@ -145,38 +187,24 @@ func (f *finder) look(on trigger) (h hit, ok bool) {
 	case onWide:
 		if wideStart(f.s, i) {
 			f.wide = true
-			return hit{}, false
+			return false
 		}
 		if c, ok := foldedByte(f.s, i); ok && (c == ':' || c == '=') && f.set&PasswordField != 0 {
 			return f.password(i, i+3)
 		}
 	}
-	return hit{}, false
+	return false
 }
 
-func (f *finder) colon(i int) (h hit, ok bool) {
-	if f.set&FaceImage != 0 {
-		if h, ok = f.dataURI(i); ok {
-			return h, true
-		}
+func (f *finder) colon(i int) bool {
+	if f.set&FaceImage != 0 && f.dataURI(i) {
+		return true
 	}
 	if f.set&credentials != 0 && strings.HasPrefix(f.s[i:], "://") {
 		return f.userPart(i + 3)
 	}
-	if f.set&MAC != 0 {
-		if h, ok = f.mac(i); ok {
-			return h, true
-		}
-	}
-	if f.set&IP != 0 {
-		if h, ok = f.ipv6(i); ok {
-			return h, true
-		}
-	}
-	if f.set&PasswordField != 0 {
-		return f.password(i, i+1)
-	}
-	return hit{}, false
+	return f.set&MAC != 0 && f.mac(i) || f.set&IP != 0 && f.ipv6(i) ||
+		f.set&PasswordField != 0 && f.password(i, i+1)
 }
 
 // hasWide tells whether the text must be folded before it is searched.
@@ -184,7 +212,7 @@ func (f *finder) hasWide() bool {
 	if f.want&onWide == 0 {
 		return false
 	}
-	for i := 0; ; i += 3 {
+	for i := f.pos; i < len(f.s); i++ {
 		n := strings.IndexByte(f.s[i:], 0xEF)
 		if n < 0 {
 			return false
@@ -192,10 +220,8 @@ func (f *finder) hasWide() bool {
 		if i += n; wideStart(f.s, i) {
 			return true
 		}
-		if i+3 > len(f.s) {
-			return false
-		}
 	}
+	return false
 }
 
 // left returns the byte before i; a hit before i counts as replaced by a token.

@@ -8,16 +8,16 @@ func isBase64(c byte) bool { return isBase64URL(c) || c == '+' || c == '/' || c 
 
 // dataURI looks for "data:image/…", the colon at i. All that belongs to it is
 // one hit.
-func (f *finder) dataURI(i int) (hit, bool) {
+func (f *finder) dataURI(i int) bool {
 	start := i - len("data")
 	if start < f.done || !strings.EqualFold(f.s[start:i], "data") || !foldPrefix(f.s[i+1:], "image/") {
-		return hit{}, false
+		return false
 	}
 	end := i
 	for end < len(f.s) && f.s[end] > ' ' && strings.IndexByte("\"'<>()", f.s[end]) < 0 {
 		end++
 	}
-	return hitOf(FaceImage, start, end), true
+	return f.hit(FaceImage, start, end)
 }
 
 func foldPrefix(s, prefix string) bool {
@@ -38,9 +38,9 @@ var magic = [...]struct {
 
 // imageBytes looks for the base64 of an image around i, or for an image file's
 // bytes at the beginning of the text.
-func (f *finder) imageBytes(i int) (hit, bool) {
+func (f *finder) imageBytes(i int) bool {
 	if i == 0 && (strings.HasPrefix(f.s, "\xff\xd8\xff") || strings.HasPrefix(f.s, "\x89PNG\r\n")) {
-		return hitOf(FaceImage, 0, len(f.s)), true
+		return f.hit(FaceImage, 0, len(f.s))
 	}
 	for _, m := range magic {
 		start := i - m.at
@@ -53,8 +53,8 @@ func (f *finder) imageBytes(i int) (hit, bool) {
 		}
 		f.pos = max(f.pos, end)
 		if end-start >= minImage {
-			return hitOf(FaceImage, start, end), true
+			return f.hit(FaceImage, start, end)
 		}
 	}
-	return hit{}, false
+	return false
 }

@@ -3,20 +3,15 @@ package detect
 import "strings"
 
 // ipv4 reads four octets at i, and no fifth.
-func (f *finder) ipv4(i int) (end int, ok bool) {
-	switch c := f.left(i); {
-	case c == '.' || c|0x20 == 'v': // 1.2.3.4.5 and v1.2.3.4 are versions
-		return 0, false
+func (f *finder) ipv4(i int) bool {
+	c := f.left(i)
+	if c == '.' || c|0x20 == 'v' { // 1.2.3.4.5 and v1.2.3.4 are versions
+		return false
 	}
 	end, zeros, ok := octets(f.s, i)
-	if !ok {
-		return 0, false
-	}
 	// Browsers write Chrome/126.0.0.0; no host has such an address.
-	if zeros == 3 && f.left(i) == '/' && isLetter(f.left(i-1)) {
-		return 0, false
-	}
-	return end, true
+	product := zeros == 3 && c == '/' && isLetter(f.left(i-1))
+	return ok && !product && f.hit(IP, i, end)
 }
 
 // octets reads a dotted quad and counts how many octets at its end are 0.
@@ -53,20 +48,20 @@ func octets(s string, i int) (end, zeros int, ok bool) {
 
 // ipv6 looks for an address whose first colon is at i. It must hold a decimal
 // digit, so that "abc::def" in a program's log stays.
-func (f *finder) ipv6(i int) (hit, bool) {
+func (f *finder) ipv6(i int) bool {
 	start := i
 	for n := 0; n < 5 && isHex(f.left(start)); n++ {
 		start--
 	}
 	if c := f.left(start); isAlnum(c) || c == ':' || c == '.' || c == '_' {
-		return hit{}, false
+		return false
 	}
 	s := f.s
 	groups, gap, digit := 0, false, false
 	p := start
 	if i == start { // begins with the gap
 		if f.right(i+1) != ':' {
-			return hit{}, false
+			return false
 		}
 		gap = true
 		p = i + 2
@@ -96,7 +91,7 @@ func (f *finder) ipv6(i int) (hit, bool) {
 		}
 		if p++; f.right(p) == ':' {
 			if gap {
-				return hit{}, false
+				return false
 			}
 			gap = true
 			p++
@@ -106,39 +101,39 @@ func (f *finder) ipv6(i int) (hit, bool) {
 	c := f.right(end)
 	whole := groups == 8 && !gap || gap && groups >= 1 && groups <= 7
 	if !whole || !digit || isAlnum(c) || c == ':' || c == '_' {
-		return hit{}, false
+		return false
 	}
-	return hitOf(IP, start, end), true
+	return f.hit(IP, start, end)
 }
 
 // mac looks for six pairs of hexadecimal digits, the first before the colon or
 // dash at i.
-func (f *finder) mac(i int) (hit, bool) {
+func (f *finder) mac(i int) bool {
 	s, sep, start := f.s, f.s[i], i-2
 	if start < f.done || !isHex(s[i-1]) || !isHex(s[i-2]) || i+15 > len(s) {
-		return hit{}, false
+		return false
 	}
 	if c := f.left(start); isAlnum(c) || c == sep {
-		return hit{}, false
+		return false
 	}
 	for k := i; k < i+15; k += 3 {
 		if s[k] != sep || !isHex(s[k+1]) || !isHex(s[k+2]) {
-			return hit{}, false
+			return false
 		}
 	}
 	end := i + 15
 	if c := f.right(end); isAlnum(c) || c == sep && isHex(f.right(end+1)) {
-		return hit{}, false
+		return false
 	}
-	return hitOf(MAC, start, end), true
+	return f.hit(MAC, start, end)
 }
 
 // dottedMAC looks for three groups of four hexadecimal digits around dots, the
 // first dot at i. One of them must be a letter.
-func (f *finder) dottedMAC(i int) (hit, bool) {
+func (f *finder) dottedMAC(i int) bool {
 	start, end := i-4, i+10
 	if start < f.done || end > len(f.s) || f.s[i+5] != '.' {
-		return hit{}, false
+		return false
 	}
 	letter := false
 	for k := start; k < end; k++ {
@@ -146,22 +141,22 @@ func (f *finder) dottedMAC(i int) (hit, bool) {
 			continue
 		}
 		if !isHex(f.s[k]) {
-			return hit{}, false
+			return false
 		}
 		letter = letter || isLetter(f.s[k])
 	}
 	if c := f.left(start); isAlnum(c) || c == '.' {
-		return hit{}, false
+		return false
 	}
 	if c := f.right(end); isAlnum(c) || c == '.' && isHex(f.right(end+1)) {
-		return hit{}, false
+		return false
 	}
-	return hitOf(MAC, start, end), letter
+	return letter && f.hit(MAC, start, end)
 }
 
 // nextMail finds the next email address at or after the end of the last hit.
 func (f *finder) nextMail() {
-	f.mail = hit{}
+	f.mail = span{}
 	for f.at >= 0 {
 		at := f.at
 		f.at = -1
@@ -176,7 +171,7 @@ func (f *finder) nextMail() {
 			start++
 		}
 		if end, ok := domain(f.s, at+1); ok && start < at {
-			f.mail = hitOf(Email, start, end)
+			f.mail = span{start, end}
 			return
 		}
 	}

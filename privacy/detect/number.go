@@ -2,48 +2,18 @@ package detect
 
 // digits examines the run of digits that begins at i. It is called once per
 // run, at its first digit, so a longer run never hides a shorter number.
-func (f *finder) digits(i int) (hit, bool) {
+func (f *finder) digits(i int) bool {
 	n := digitsAt(f.s, i, len(f.s))
 	f.pos = i + n
-	if f.set&Plate != 0 {
-		if h, ok := f.plate(i); ok {
-			return h, true
-		}
-	}
-	if f.set&CNID != 0 {
-		if end, ok := f.residentID(i, n); ok {
-			return hitOf(CNID, i, end), true
-		}
-	}
-	if f.set&Mobile != 0 {
-		if start, end, ok := f.mobile(i, n); ok {
-			return hitOf(Mobile, start, end), true
-		}
-	}
-	if f.set&BankCard != 0 {
-		if end, ok := f.bankCard(i, n); ok {
-			return hitOf(BankCard, i, end), true
-		}
-	}
-	if f.set&Passport != 0 && (n == 7 || n == 8) {
-		if start, ok := f.passport(i); ok {
-			return hitOf(Passport, start, i+n), true
-		}
-	}
-	if f.set&IMEI != 0 && n == 15 && luhn(f.s[i:i+n]) && !f.fraction(i) {
-		return hitOf(IMEI, i, i+n), true
+	if f.set&Plate != 0 && f.plate(i) {
+		return true
 	}
 	if n <= 3 && f.right(i+n) == '.' {
-		if f.set&IP != 0 {
-			if end, ok := f.ipv4(i); ok {
-				return hitOf(IP, i, end), true
-			}
-		}
-		if f.set&LatLon != 0 {
-			return f.latLon(i)
-		}
+		return f.set&IP != 0 && f.ipv4(i) || f.set&LatLon != 0 && f.latLon(i)
 	}
-	return hit{}, false
+	return f.set&CNID != 0 && f.residentID(i, n) || f.set&Mobile != 0 && f.mobile(i, n) ||
+		f.set&BankCard != 0 && f.bankCard(i, n) || f.set&Passport != 0 && f.passport(i, n) ||
+		f.set&IMEI != 0 && n == 15 && luhn(f.s[i:i+n]) && !f.fraction(i) && f.hit(IMEI, i, i+n)
 }
 
 // fraction tells whether the digits at i are the decimals of a number.
@@ -53,42 +23,40 @@ func (f *finder) fraction(i int) bool {
 
 // residentID knows the number of 18 characters (GB 11643), the old one of 15
 // digits, and the first written in groups of 6, 8 and 4.
-func (f *finder) residentID(i, n int) (end int, ok bool) {
-	if f.fraction(i) {
-		return 0, false
-	}
+func (f *finder) residentID(i, n int) bool {
 	s := f.s
 	switch n {
-	case 15:
-		return i + n, isProvince(s[i:]) && isDate(19, s[i+6:i+12])
-	case 18:
-		return i + n, isResidentID(s[i:i+17], s[i+17])
-	case 17:
-		c := f.right(i + n)
-		if c|0x20 != 'x' || isDigit(f.right(i+n+1)) {
-			return 0, false
-		}
-		return i + n + 1, isResidentID(s[i:i+17], 'X')
 	case 6:
-		sep := f.right(i + 6)
-		if sep != ' ' && sep != '-' || digitsAt(s, i+7, 9) != 8 || f.right(i+15) != sep {
-			return 0, false
-		}
-		k := digitsAt(s, i+16, 5)
-		last := f.right(i + 19)
-		if k != 4 && (k != 3 || last|0x20 != 'x') || isDigit(f.right(i+20)) {
-			return 0, false
-		}
-		var b [17]byte
-		copy(b[:], s[i:i+6])
-		copy(b[6:], s[i+7:i+15])
-		copy(b[14:], s[i+16:i+19])
-		if k == 3 {
-			last = 'X'
-		}
-		return i + 20, isResidentID(view(b[:]), last)
+		return f.residentIDGroups(i)
+	case 15:
+		return isProvince(s[i:]) && isDate(19, s[i+6:i+12]) && !f.fraction(i) && f.hit(CNID, i, i+n)
+	case 17:
+		return f.right(i+n)|0x20 == 'x' && !isDigit(f.right(i+n+1)) &&
+			isResidentID(s[i:i+n], 'X') && !f.fraction(i) && f.hit(CNID, i, i+n+1)
+	case 18:
+		return isResidentID(s[i:i+17], s[i+17]) && !f.fraction(i) && f.hit(CNID, i, i+n)
 	}
-	return 0, false
+	return false
+}
+
+func (f *finder) residentIDGroups(i int) bool {
+	const length = len("dddddd dddddddd dddx")
+	sep := f.right(i + 6)
+	if sep != ' ' && sep != '-' || digitsAt(f.s, i+7, 9) != 8 || f.right(i+15) != sep {
+		return false
+	}
+	check := f.right(i + 19)
+	switch n := digitsAt(f.s, i+16, 5); {
+	case n == 3 && check|0x20 == 'x' && !isDigit(f.right(i+length)):
+		check = 'X'
+	case n != 4:
+		return false
+	}
+	var b [17]byte
+	copy(b[:], f.s[i:i+6])
+	copy(b[6:], f.s[i+7:i+15])
+	copy(b[14:], f.s[i+16:i+19])
+	return isResidentID(view(b[:]), check) && f.hit(CNID, i, i+length)
 }
 
 // isResidentID checks province, date of birth and the check character of
@@ -146,80 +114,89 @@ var provinces = func() (t [100]bool) {
 
 // mobile knows 1[3-9] and nine digits, alone, in groups of 3, 4 and 4, and
 // behind +86, 86 or 0086. The neighbours must not be digits.
-func (f *finder) mobile(i, n int) (start, end int, ok bool) {
-	s := f.s
-	start = i
+func (f *finder) mobile(i, n int) bool {
+	s, start, end := f.s, i, i+n
 	switch {
 	case n == 11:
-		return i, i + n, isMobile(s[i:])
-	case n == 13 && s[i:i+2] == "86":
-		start, end, ok = i, i+n, isMobile(s[i+2:])
-	case n == 15 && s[i:i+4] == "0086":
-		return i, i + n, isMobile(s[i+4:])
+		return isMobile(s[i:]) && f.hit(Mobile, i, end)
 	case n == 3:
-		end, ok = f.mobileGroups(i)
-		return i, end, ok
-	case n == 2 && s[i:i+2] == "86" || n == 4 && s[i:i+4] == "0086":
-		sep := f.right(i + n)
-		if sep != ' ' && sep != '-' {
-			return 0, 0, false
+		end = f.mobileGroups(i)
+		return end > 0 && f.hit(Mobile, i, end)
+	case n == 13 && s[i:i+2] == "86" && isMobile(s[i+2:]):
+	case n == 15 && s[i:i+4] == "0086" && isMobile(s[i+4:]):
+	case n == 2 && s[i:i+2] == "86", n == 4 && s[i:i+4] == "0086":
+		if end = f.mobileAfter(end); end == 0 {
+			return false
 		}
-		j := i + n + 1
-		switch digitsAt(s, j, 12) {
-		case 11:
-			end, ok = j+11, isMobile(s[j:])
-		case 3:
-			end, ok = f.mobileGroups(j)
-		}
+	default:
+		return false
 	}
-	if ok && f.left(start) == '+' {
+	if f.left(start) == '+' {
 		start--
 	}
-	return start, end, ok
+	return f.hit(Mobile, start, end)
 }
 
 func isMobile(s string) bool { return s[0] == '1' && s[1] >= '3' && s[1] <= '9' }
 
-// mobileGroups reads ddd-dddd-dddd with blanks or dashes at i.
-func (f *finder) mobileGroups(i int) (end int, ok bool) {
+// mobileAfter returns the end of a number behind the country code that ends at
+// i, 0 for none.
+func (f *finder) mobileAfter(i int) int {
+	if sep := f.right(i); sep != ' ' && sep != '-' {
+		return 0
+	}
+	i++
+	switch n := digitsAt(f.s, i, 12); {
+	case n == 11 && isMobile(f.s[i:]):
+		return i + n
+	case n == 3:
+		return f.mobileGroups(i)
+	}
+	return 0
+}
+
+// mobileGroups returns the end of ddd-dddd-dddd with blanks or dashes at i,
+// 0 for none.
+func (f *finder) mobileGroups(i int) int {
 	sep := f.right(i + 3)
-	if sep != ' ' && sep != '-' || !isMobile(f.s[i:]) {
-		return 0, false
+	if sep != ' ' && sep != '-' || !isMobile(f.s[i:]) ||
+		digitsAt(f.s, i+4, 5) != 4 || f.right(i+8) != sep || digitsAt(f.s, i+9, 5) != 4 {
+		return 0
 	}
-	if digitsAt(f.s, i+4, 5) != 4 || f.right(i+8) != sep || digitsAt(f.s, i+9, 5) != 4 {
-		return 0, false
-	}
-	return i + 13, true
+	return i + len("ddd-dddd-dddd")
 }
 
 // bankCard knows 16 to 19 digits in a row, or in groups of four.
-func (f *finder) bankCard(i, n int) (end int, ok bool) {
-	if c := f.s[i]; c != '4' && c != '5' && (c != '6' || f.right(i+1) != '2') {
-		return 0, false
+func (f *finder) bankCard(i, n int) bool {
+	if n != 4 && n < 16 || n > 19 {
+		return false
 	}
-	if n >= 16 && n <= 19 {
-		return i + n, luhn(f.s[i:i+n]) && !f.fraction(i)
+	if c := f.s[i]; c != '4' && c != '5' && (c != '6' || f.right(i+1) != '2') {
+		return false
+	}
+	if n > 4 {
+		return luhn(f.s[i:i+n]) && !f.fraction(i) && f.hit(BankCard, i, i+n)
 	}
 	sep := f.right(i + 4)
-	if n != 4 || sep != ' ' && sep != '-' {
-		return 0, false
+	if sep != ' ' && sep != '-' {
+		return false
 	}
 	var b [19]byte
 	copy(b[:], f.s[i:i+4])
 	for g := 1; g < 4; g++ {
 		j := i + 5*g
 		if f.right(j-1) != sep || digitsAt(f.s, j, 5) != 4 {
-			return 0, false
+			return false
 		}
 		copy(b[4*g:], f.s[j:j+4])
 	}
 	if extra := digitsAt(f.s, i+20, 4); f.right(i+19) == sep && extra >= 1 && extra <= 3 {
 		copy(b[16:], f.s[i+20:i+20+extra])
 		if luhn(view(b[:16+extra])) {
-			return i + 20 + extra, true
+			return f.hit(BankCard, i, i+20+extra)
 		}
 	}
-	return i + 19, luhn(view(b[:16]))
+	return luhn(view(b[:16])) && f.hit(BankCard, i, i+19)
 }
 
 // luhn checks the last digit by ISO/IEC 7812-1 annex B.

@@ -39,21 +39,27 @@ func Scrub(dst []byte, s string, set Set, maxRunes int) (out []byte, hits Set) {
 
 // Find returns the kinds of the set that occur in s.
 func Find(s string, set Set) Set {
-	var found Set
-	f := newFinder(s, set)
-	for {
-		h, ok := f.next(len(s))
-		if !ok {
-			break
-		}
-		if found |= h.kind; found == set {
-			return found
-		}
-	}
-	if f.wide {
-		return Find(foldWide(s), set)
+	found, wide := findIn(s, set)
+	if wide {
+		found, _ = findIn(foldWide(s), set)
 	}
 	return found
+}
+
+// findIn tells in wide that the text must be folded first.
+func findIn(s string, set Set) (found Set, wide bool) {
+	f := finder{s: s, set: set}
+	if !f.start() {
+		return 0, false
+	}
+	for {
+		if !f.next(len(s)) {
+			return found, f.wide
+		}
+		if found |= f.kind; found == set {
+			return found, false
+		}
+	}
 }
 
 // FindNumber returns the kinds of the set that a number looks like, given as
@@ -81,12 +87,16 @@ func FindNumber(literal string, set Set) Set {
 
 // pass replaces hits from left to right, as far as the cut will leave text.
 func pass(dst []byte, s string, set Set, maxRunes int) ([]byte, Set) {
+	f := finder{s: s, set: set}
+	if !f.start() {
+		return append(dst, s...), 0
+	}
 	base := len(dst)
-	f := newFinder(s, set)
 	folded := s
 	if f.hasWide() {
 		folded = foldWide(s)
-		f = newFinder(folded, set)
+		f = finder{s: folded, set: set}
+		f.start()
 	}
 	var hits Set
 	orig, seen := 0, 0 // up to where s and folded are written
@@ -96,20 +106,19 @@ func pass(dst []byte, s string, set Set, maxRunes int) ([]byte, Set) {
 			// Every four bytes are at least one rune: what begins later is cut off.
 			stop = min(stop, seen+max(0, 4*maxRunes-(len(dst)-base))+1)
 		}
-		h, ok := f.next(stop)
-		if !ok {
+		if !f.next(stop) {
 			tail := s[orig:]
 			if stop < len(folded) && len(folded) == len(s) {
 				tail = s[orig:min(len(s), stop+utf8.UTFMax)]
 			}
 			return append(dst, tail...), hits
 		}
-		to := orig + unfolded(s[orig:], folded[seen:], h.start-seen)
+		to := orig + unfolded(s[orig:], folded[seen:], f.found.start-seen)
 		dst = append(dst, s[orig:to]...)
-		dst = append(dst, h.token...)
-		orig = to + unfolded(s[to:], folded[h.start:], h.end-h.start)
-		seen = h.end
-		hits |= h.kind
+		dst = append(dst, f.token()...)
+		orig = to + unfolded(s[to:], folded[f.found.start:], f.found.end-f.found.start)
+		seen = f.found.end
+		hits |= f.kind
 	}
 }
 

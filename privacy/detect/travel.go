@@ -7,14 +7,14 @@ const plateRegions = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘�
 
 // plate looks for a number plate whose first digit is at i: a province's
 // character, a letter, perhaps a dot, and five or six letters and digits.
-func (f *finder) plate(i int) (hit, bool) {
+func (f *finder) plate(i int) bool {
 	p := i
 	for n := 0; n < 3 && isLetter(f.left(p)); n++ {
 		p--
 	}
 	if p < i && f.plateRegion(p-3) { // 冀A12345, 冀AD12345
 		end, ok := f.plateBody(p + 1)
-		return hitOf(Plate, p-3, end), ok
+		return ok && f.hit(Plate, p-3, end)
 	}
 	dot := p
 	switch c := f.left(p); { // 冀A·12345
@@ -26,10 +26,10 @@ func (f *finder) plate(i int) (hit, bool) {
 		dot -= 3
 	}
 	if dot == p || !isLetter(f.left(dot)) || !f.plateRegion(dot-4) {
-		return hit{}, false
+		return false
 	}
 	end, ok := f.plateBody(p)
-	return hitOf(Plate, dot-4, end), ok
+	return ok && f.hit(Plate, dot-4, end)
 }
 
 func (f *finder) plateRegion(i int) bool {
@@ -69,27 +69,30 @@ var passportWords = [...]string{"护照", "passport"}
 const passportReach = 24 // bytes between the end of the word and the number
 
 // passport looks for E, perhaps a letter, and the seven or eight digits at i.
-func (f *finder) passport(i int) (start int, ok bool) {
-	start = i - 1
+func (f *finder) passport(i, n int) bool {
+	if n != 7 && n != 8 {
+		return false
+	}
+	start := i - 1
 	switch {
-	case f.left(i)|0x20 == 'e' || f.left(i)|0x20 == 'g':
+	case f.left(i)|0x20 == 'e':
 	case isLetter(f.left(i)) && f.left(i-1)|0x20 == 'e':
 		start--
 	default:
-		return 0, false
+		return false
 	}
-	if isAlnum(f.left(start)) || isAlnum(f.right(i+digitsAt(f.s, i, 9))) {
-		return 0, false
+	if isAlnum(f.left(start)) || isAlnum(f.right(i+n)) {
+		return false
 	}
 	before := f.s[max(f.done, start-passportReach-len("passport")):start]
 	for _, w := range passportWords {
 		for j := 0; j+len(w) <= len(before); j++ {
 			if strings.EqualFold(before[j:j+len(w)], w) {
-				return start, true
+				return f.hit(Passport, start, i+n)
 			}
 		}
 	}
-	return 0, false
+	return false
 }
 
 const (
@@ -98,26 +101,26 @@ const (
 )
 
 // latLon looks for two decimal degrees, the first with its whole part at i.
-func (f *finder) latLon(i int) (hit, bool) {
+func (f *finder) latLon(i int) bool {
 	if f.left(i) == '.' {
-		return hit{}, false
+		return false
 	}
 	first, end, ok := degrees(f.s, i)
 	if !ok {
-		return hit{}, false
+		return false
 	}
 	j, ok := f.between(end)
 	if !ok {
-		return hit{}, false
+		return false
 	}
 	second, end, ok := degrees(f.s, j)
 	if !ok || first > 90 && second > 90 {
-		return hit{}, false
+		return false
 	}
 	if c := f.left(i); (c == '-' || c == '+') && !isAlnum(f.left(i-1)) {
 		i--
 	}
-	return hitOf(LatLon, i, end), true
+	return f.hit(LatLon, i, end)
 }
 
 // degrees reads a number of up to 180 with enough decimals. Whole degrees are
