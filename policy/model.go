@@ -30,12 +30,16 @@ type Policy struct {
 	Wildcard WildcardRules
 	Rights   RightsRules
 	Crypto   Crypto
+	Holds    HoldRules
+	Audit    AuditRules
+	Incident IncidentRules
 
 	Purposes   []*Purpose // declared order; an index into it is a purpose's number
 	Features   []*Feature
 	Classes    map[string]*Class
 	Events     map[string]*Event // without "*"
 	Wild       *Event            // the "*" entry, nil when there is none
+	Order      []*Event          // every entry in declared order, "*" included
 	Stores     []*Store          // one per declared purpose, the order of Purposes
 	Aggregates []*Aggregate
 	Traits     map[string]*Trait
@@ -149,6 +153,7 @@ type Class struct {
 	Clause string
 	Detect []string            // kinds of privacy/detect
 	Names  []string            // extra names beside the built-in list
+	Built  bool                // not in the file: a built-in class that forbids by default
 	Needs  string              // feature, "" = none
 	Of     string              // pseudonym: subject | device
 	Rules  map[string]string   // generalize: part -> rule
@@ -182,9 +187,12 @@ type Event struct {
 	Fields   []*Field // declared order, without "*"
 	WildText *Class   // class of the "*" field, nil = undeclared fields are dropped
 	Item     []string // the first of these fields that is present is the item
+	Place    *Field   // the field a position comes from, nil when the event has none
 	Line     int
 
 	byName map[string]*Field
+	rules  map[string]Rule            // declared names, former names and parts; see Policy.Rule
+	paths  lengths                    // of the keys of rules and of byName
 	only   map[string]map[string]bool // purpose -> fields; absent = all
 }
 
@@ -234,14 +242,18 @@ func (s *Store) Column(name string) (int, bool) { i, ok := s.byName[name]; retur
 
 // Column is one column of a store.
 type Column struct {
-	Name  string
-	Type  ColumnType
-	Enum  []string // ColEnum: values, numbered from 1
-	Class *Class   // nil for common columns
-	Field string   // the declared field it comes from, "" for common columns
-	Part  string   // part of an object class ("os", "host", "net" …)
-	Desc  string
-	Unit  string
+	Name string
+	Type ColumnType
+	Enum []string // ColEnum: values; see Numbers
+	// Numbers are the Enum8 numbers of Enum, one for each. Those of a declared field begin
+	// at 1, since 0 stands for a value that was not sent (ZeroEmpty).
+	Numbers   []int8
+	ZeroEmpty bool   // ColEnum: the Enum8 also has ''=0
+	Class     *Class // nil for common columns
+	Field     string // the declared field it comes from, "" for common columns
+	Part      string // part of an object class ("os", "host", "net" …)
+	Desc      string
+	Unit      string
 }
 
 // ColumnType is how a column is held in memory and in ClickHouse.
@@ -288,6 +300,7 @@ type Aggregate struct {
 	TTL     time.Duration
 	Writers []string
 	Readers []string
+	Columns []string // where the file names them
 }
 
 // Trait is an attribute of a person, kept per pseudonym and purpose.
@@ -317,6 +330,7 @@ type Role struct {
 type Share struct {
 	ID, Role, Contract, Zone, Clause string
 	Expires                          time.Time
+	Bit                              uint8 // role independent: the bit of the consent share:<id>; 0 otherwise
 	Purposes                         []*Purpose
 	Columns                          []string
 	MinGroup                         int
@@ -358,7 +372,8 @@ type ConsentRules struct {
 }
 
 // Signals maps what consent tools say onto bits. A value is a mask of purpose and feature
-// bits; AllConsent stands for every consent purpose.
+// bits; a line that says "all" holds every consent purpose and can only refuse (see
+// Policy.SignalBits).
 type Signals struct {
 	Segment     map[string]uint64
 	Rudder      map[string]uint64
@@ -366,7 +381,10 @@ type Signals struct {
 	TCF         map[string]uint64
 	GPP         map[string]string
 	GPCRefuses  []string
+	GPCMask     uint64 // bits of the declared purposes in GPCRefuses
 	DNTAsGPC    bool
+
+	refuseOnly map[string]bool // "table/key" of the lines that say all
 }
 
 // LocationRules govern places.
@@ -380,6 +398,9 @@ type LocationRules struct {
 	NoMap        Level
 	MaxRadiusKM  int
 	IPFinest     Level
+	Window       time.Duration // days whose counts decide whether a cell is usable
+	LeaveBelow   float64       // share of K below which a usable cell is given up
+	CellsPerDay  int           // distinct cells a pid may show on one local day
 }
 
 // WildcardRules bound what "*" takes in.
@@ -397,12 +418,37 @@ type RightsRules struct {
 	BackupHorizon time.Duration
 	Deadlines     map[string]Deadline
 	GuardianActs  bool
+	VerifyLevel   string // step_up
+	VerifyBy      string // tenant_jwt_eddsa
 }
 
 // Deadline is ours, and the statutory ceiling as written.
 type Deadline struct {
 	Ours    time.Duration
 	Ceiling string
+	Latest  time.Duration // the ceiling read on the strict side: a working day as a day, a month as 28
+}
+
+// HoldRules govern legal holds.
+type HoldRules struct {
+	Roles []string
+	Needs []string // what a hold must name: case_id, clause, expiry
+	Max   time.Duration
+	Scope string // copy_then_delete_rest
+}
+
+// AuditRules govern the chain of audit records.
+type AuditRules struct {
+	Chain      string // sha256
+	Keep       time.Duration
+	SubjectRef string // hmac_audit_key
+}
+
+// IncidentRules say whom to tell of a breach, and how soon.
+type IncidentRules struct {
+	ReportTo string
+	Within   time.Duration
+	Notify   []string
 }
 
 // Crypto names the algorithms.

@@ -200,3 +200,15 @@ func isRandomID(s string) bool {
 	}
 	return digits+letters >= 11
 }
+
+// RowID computes forward the id of the row that a message leaves in the store of a purpose;
+// at is the event's time in Unix ms.
+func RowID(keys Keys, p *policy.Policy, pu *policy.Purpose, tenant, messageID string, at int64) (id ID, err error) {
+	w := Worker{pol: p, keys: keys, macs: make(map[macKey]*seal.MAC)}
+	mac, err := w.mac(tenant, pu, w.epoch(at, pu))
+	if err != nil {
+		return id, err
+	}
+	mac.Sum128(&id, append([]byte("row\x00"), messageID...))
+	return id, nil
+}

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-events/sluice/collector"
 	"github.com/sluice-events/sluice/dashboards/web"
 	"github.com/sluice-events/sluice/enricher"
 	"github.com/sluice-events/sluice/internal/daemon"
@@ -78,7 +77,7 @@ type installation struct {
 	kafka  *stream.Client
 	broker *embedded.Broker // nil with --kafka
 	stores stores
-	coll   *collector.Collector
+	door   string // where the collector listens
 	admin  *daemon.Admin
 	fatal  chan error // a part that cannot go on
 }
@@ -270,7 +269,7 @@ func (in *installation) keepKeys(ctx context.Context) error {
 		if err := in.ring.EnsureHours(now); err != nil {
 			return err
 		}
-		if err := in.ring.EnsureMonths(now); err != nil {
+		if err := in.ring.EnsureBreakGlass(now); err != nil {
 			return err
 		}
 		day := int32(dayOf(now, in.pol.Zone))
@@ -496,7 +495,7 @@ func (in *installation) checks() []daemon.Check {
 func (in *installation) banner(out io.Writer) {
 	key := in.cfg.Collector.WriteKeys[0].Key
 	fmt.Fprintf(out, "sluice is up on %s, policy %s revision %d\n", in.h.dir, in.pol.Name, in.pol.Rev)
-	fmt.Fprintf(out, "  send events   http://%s   write key %s\n", in.coll.Addr(), key)
+	fmt.Fprintf(out, "  send events   http://%s   write key %s\n", in.door, key)
 	fmt.Fprintf(out, "  admin page    http://%s/\n", in.admin.Addr())
 	fmt.Fprintf(out, "  ClickHouse    http://%s   user reader, password in %s\n", in.cfg.ClickHouse.Listen, in.h.path("secrets", "reader.password"))
 }

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sluice-events/sluice/internal/feed"
 )
 
 // run calls a script and returns its output and exit status.
@@ -120,6 +123,63 @@ func TestApacheCount(t *testing.T) {
 	f(strings.Replace(want, "page_views\t4\n", "", 1), 1)
 	f(want+"other\t1\n", 1)
 	f("page_views\n", 2)
+}
+
+// The published course as a replay reads it, with every event counted as a store would,
+// against the script's own count; and again with one event lost.
+func TestRealCourse(t *testing.T) {
+	dir := os.Getenv("SLUICE_DATA")
+	if dir == "" {
+		t.Skip("SLUICE_DATA is not set: only the small input of the tests was counted")
+	}
+	path := filepath.Join(dir, "moodle-lacourse/events.csv.gz")
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := feed.DefaultOptions(time.Date(2026, 12, 10, 1, 0, 0, 0, zone), zone)
+	opt.Refuse, opt.Seed = 0.5, 1
+	src, err := feed.OpenMoodle([]string{path}, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids, n := map[string]string{}, map[[3]string]int{}
+	escape := strings.NewReplacer("\\", "\\\\", "\t", "\\t", "'", "\\'")
+	for m := (feed.Message{}); src.Next(&m) == nil; {
+		pid := fmt.Sprintf("%032x", 0xabc000+len(pids))
+		if old, known := pids[m.User]; known {
+			pid = old
+		}
+		pids[m.User] = pid
+		if yes, _ := m.Consent.Get("personalize"); yes {
+			item, _ := feed.Find(m.Props, "item_id")
+			n[[3]string{pid, escape.Replace(item.Text()), m.Time.In(zone).Format("2006-01-02")}]++
+		}
+	}
+	var pidFile, all, lost strings.Builder
+	for user, pid := range pids {
+		fmt.Fprintf(&pidFile, "%s\t%s\n", user, pid)
+	}
+	for k, v := range n {
+		row := func(v int) string { return fmt.Sprintf("%s\t%s\t%s\t%d\n", k[0], k[1], k[2], v) }
+		all.WriteString(row(v))
+		if lost.Len() == 0 {
+			v--
+		}
+		lost.WriteString(row(v))
+	}
+	refused := src.Report().Refused
+	if len(refused) < 40 || len(refused) > 90 {
+		t.Error("refused:", len(refused))
+	}
+	for want, got := range []string{all.String(), lost.String()} {
+		out, code := run(t, "agg_count.py", "--csv", path, "--pids", file(t, "pids", pidFile.String()), "--got", file(t, "got", got),
+			"--refused", file(t, "refused", strings.Join(refused, "\n")), "--last-day", "2026-12-09")
+		if code != want || !strings.Contains(out, fmt.Sprintf("differences %d\n", want)) {
+			t.Errorf("exit status %d, want %d:\n%s", code, want, out)
+		}
+		fmt.Fprint(t.Output(), out)
+	}
 }
 
 // The published log, against numbers found by hand.

@@ -38,7 +38,7 @@ func (f *finder) jwt(i int) bool {
 		}
 		p = q + 1
 	}
-	return parts >= 3 || parts == 2 && object && f.hit(JWT, start, end)
+	return (parts >= 3 || parts == 2 && object) && f.hit(JWT, start, end)
 }
 
 // bearer looks for "Bearer" or "Basic" and their value, the B at i.

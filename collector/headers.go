@@ -1,0 +1,34 @@
+package collector
+
+import (
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// headers is all that is read of a request's headers for its events. Cookies are not.
+type headers struct {
+	origin string
+	ua     string
+	lang   string // of pixels, which have no SDK to say it
+	page   string // Referer, for pixels
+	gpc    bool
+	dnt    bool
+	retry  bool
+	query  bool // the event came in the query string
+}
+
+// readHeaders copies nothing: the strings hold as long as the request.
+func readHeaders(h *fasthttp.RequestHeader) headers {
+	r := headers{origin: view(h.Peek(fasthttp.HeaderOrigin)), ua: view(h.Peek(fasthttp.HeaderUserAgent))}
+	// Only "1" says something (Global Privacy Control, section 3.2); DNT 0 is a yes to
+	// tracking that we have no use for.
+	r.gpc = view(h.Peek("Sec-Gpc")) == "1"
+	r.dnt = view(h.Peek("Dnt")) == "1"
+	for _, name := range [...]string{"X-Retry-Count", "Rsa-Retry-Attempt"} {
+		if n := strings.TrimSpace(view(h.Peek(name))); n != "" && n != "0" {
+			r.retry = true
+		}
+	}
+	return r
+}

@@ -1,0 +1,616 @@
+CREATE DATABASE IF NOT EXISTS sluice ON CLUSTER main;
+
+CREATE TABLE IF NOT EXISTS sluice.ev_service_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain' CODEC(Delta(4), ZSTD(1)),
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose' CODEC(NONE),
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `seq` UInt32 COMMENT 'order within the visit' CODEC(T64, ZSTD(1)),
+    `batch` FixedString(16) COMMENT 'insert that brought the row' CODEC(ZSTD(1)),
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under' CODEC(ZSTD(1)),
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself' CODEC(ZSTD(1)),
+    `item_id` String COMMENT 'the thing the event is about' CODEC(ZSTD(1)),
+    `page` String COMMENT 'path of the page, ids replaced by :id' CODEC(ZSTD(1)),
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language',
+    `ok` Bool,
+    `method` Enum8('' = 0, 'password' = 1, 'sms' = 2, 'wechat' = 3, 'qr' = 4),
+    `media_kind` LowCardinality(String) COMMENT 'image or video',
+    `media_size` LowCardinality(String) COMMENT 'bucket of the size',
+    `media_taken` LowCardinality(String) COMMENT 'month it was taken',
+    `channel` String CODEC(ZSTD(1)),
+    `svc` String CODEC(ZSTD(1)),
+    CONSTRAINT has_basis CHECK policy_rev > 0,
+    CONSTRAINT grain CHECK toSecond(ts) = 0
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/ev_service_local', '{replica}')
+PARTITION BY toYYYYMM(ts)
+ORDER BY (tenant, pid, ts)
+TTL ts + toIntervalDay(30)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200, merge_with_ttl_timeout = 86400, ttl_only_drop_parts = 0
+COMMENT 'purpose service, basis contract, clause 4-1, kept 30 days';
+
+CREATE TABLE IF NOT EXISTS sluice.attr_preference_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain' CODEC(Delta(4), ZSTD(1)),
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose' CODEC(NONE),
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `seq` UInt32 COMMENT 'order within the visit' CODEC(T64, ZSTD(1)),
+    `batch` FixedString(16) COMMENT 'insert that brought the row' CODEC(ZSTD(1)),
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under' CODEC(ZSTD(1)),
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself' CODEC(ZSTD(1)),
+    `item_id` String COMMENT 'the thing the event is about' CODEC(ZSTD(1)),
+    `lang` String CODEC(ZSTD(1)),
+    `region` LowCardinality(String) COMMENT 'code of the region the person gave',
+    CONSTRAINT has_basis CHECK policy_rev > 0,
+    CONSTRAINT grain CHECK ts = toStartOfDay(ts)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/attr_preference_local', '{replica}')
+PARTITION BY toYYYYMM(ts)
+ORDER BY (tenant, pid, ts)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200
+COMMENT 'purpose preference, basis user_setting, clause 4-2, kept as long as the account';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_improve_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain' CODEC(Delta(4), ZSTD(1)),
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose' CODEC(NONE),
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `seq` UInt32 COMMENT 'order within the visit' CODEC(T64, ZSTD(1)),
+    `batch` FixedString(16) COMMENT 'insert that brought the row' CODEC(ZSTD(1)),
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under' CODEC(ZSTD(1)),
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself' CODEC(ZSTD(1)),
+    `item_id` String COMMENT 'the thing the event is about' CODEC(ZSTD(1)),
+    `page` String COMMENT 'path of the page, ids replaced by :id' CODEC(ZSTD(1)),
+    `ref_host` LowCardinality(String) COMMENT 'host the visit came from',
+    `ref_channel` LowCardinality(String) COMMENT 'search, social, mail, ad, internal or other',
+    `dur_ms` UInt64 COMMENT '[ms]' CODEC(ZSTD(1)),
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language',
+    `pos_ms` UInt64 COMMENT '播放位置 [ms]' CODEC(ZSTD(1)),
+    `geo` LowCardinality(String) COMMENT 'code or cell of the place',
+    `geo_level` Enum8('none' = 0, 'country' = 1, 'province' = 2, 'city' = 3, 'cell4' = 4, 'cell5' = 5, 'cell6' = 6) COMMENT 'how fine the place is',
+    `geo_map` UInt32 COMMENT 'version of the cell map it was cut with' CODEC(ZSTD(1)),
+    `q` String CODEC(ZSTD(1)),
+    `hits` UInt64 CODEC(ZSTD(1)),
+    CONSTRAINT has_basis CHECK (policy_rev > 0) AND (consent_rev > 0),
+    CONSTRAINT grain CHECK toSecond(ts) = 0,
+    CONSTRAINT geo_cap CHECK (geo_level <= 'province') AND (length(geo) <= 6)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/ev_improve_local', '{replica}')
+PARTITION BY toYYYYMM(ts)
+ORDER BY (tenant, pid, ts)
+TTL ts + toIntervalDay(180)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200, merge_with_ttl_timeout = 86400, ttl_only_drop_parts = 0
+COMMENT 'purpose improve, basis consent, clause 4-3, kept 180 days';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_security_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain' CODEC(Delta(4), ZSTD(1)),
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose' CODEC(NONE),
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `seq` UInt32 COMMENT 'order within the visit' CODEC(T64, ZSTD(1)),
+    `batch` FixedString(16) COMMENT 'insert that brought the row' CODEC(ZSTD(1)),
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under' CODEC(ZSTD(1)),
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself' CODEC(ZSTD(1)),
+    `item_id` String COMMENT 'the thing the event is about' CODEC(ZSTD(1)),
+    `ok` Bool,
+    `method` Enum8('' = 0, 'password' = 1, 'sms' = 2, 'wechat' = 3, 'qr' = 4),
+    `ip_net` String COMMENT 'network the address lies in' CODEC(ZSTD(1)),
+    `ip_mac` FixedString(16) COMMENT 'keyed hash of the address, the key lives a day' CODEC(ZSTD(1)),
+    `ip_sealed` String COMMENT 'address sealed for two officers' CODEC(ZSTD(1)),
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language',
+    `dev` FixedString(16) COMMENT 'pseudonym of the installation' CODEC(ZSTD(1)),
+    `rule` String CODEC(ZSTD(1)),
+    `geo` LowCardinality(String) COMMENT 'code or cell of the place',
+    `geo_level` Enum8('none' = 0, 'country' = 1, 'province' = 2, 'city' = 3, 'cell4' = 4, 'cell5' = 5, 'cell6' = 6) COMMENT 'how fine the place is',
+    `geo_map` UInt32 COMMENT 'version of the cell map it was cut with' CODEC(ZSTD(1)),
+    CONSTRAINT has_basis CHECK policy_rev > 0,
+    CONSTRAINT geo_cap CHECK (geo_level <= 'country') AND (length(geo) <= 6)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/ev_security_local', '{replica}')
+PARTITION BY toYYYYMM(ts)
+ORDER BY (tenant, pid, ts)
+TTL ts + toIntervalDay(190)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200, merge_with_ttl_timeout = 86400, ttl_only_drop_parts = 0
+COMMENT 'purpose security, basis legal_duty, clause 4-4, kept 190 days';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_personalize_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain' CODEC(Delta(4), ZSTD(1)),
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose' CODEC(NONE),
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `seq` UInt32 COMMENT 'order within the visit' CODEC(T64, ZSTD(1)),
+    `batch` FixedString(16) COMMENT 'insert that brought the row' CODEC(ZSTD(1)),
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under' CODEC(ZSTD(1)),
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself' CODEC(ZSTD(1)),
+    `item_id` String COMMENT 'the thing the event is about' CODEC(ZSTD(1)),
+    `page` String COMMENT 'path of the page, ids replaced by :id' CODEC(ZSTD(1)),
+    `ref_host` LowCardinality(String) COMMENT 'host the visit came from',
+    `ref_channel` LowCardinality(String) COMMENT 'search, social, mail, ad, internal or other',
+    `dur_ms` UInt64 COMMENT '[ms]' CODEC(ZSTD(1)),
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language',
+    `pos_ms` UInt64 COMMENT '播放位置 [ms]' CODEC(ZSTD(1)),
+    `geo` LowCardinality(String) COMMENT 'code or cell of the place',
+    `geo_level` Enum8('none' = 0, 'country' = 1, 'province' = 2, 'city' = 3, 'cell4' = 4, 'cell5' = 5, 'cell6' = 6) COMMENT 'how fine the place is',
+    `geo_map` UInt32 COMMENT 'version of the cell map it was cut with' CODEC(ZSTD(1)),
+    `q` String CODEC(ZSTD(1)),
+    `hits` UInt64 CODEC(ZSTD(1)),
+    `media_kind` LowCardinality(String) COMMENT 'image or video',
+    `media_size` LowCardinality(String) COMMENT 'bucket of the size',
+    `media_taken` LowCardinality(String) COMMENT 'month it was taken',
+    CONSTRAINT has_basis CHECK (policy_rev > 0) AND (consent_rev > 0),
+    CONSTRAINT grain CHECK toSecond(ts) = 0,
+    CONSTRAINT geo_cap CHECK (geo_level <= 'cell5') AND (length(geo) <= 6)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/ev_personalize_local', '{replica}')
+PARTITION BY toYYYYMM(ts)
+ORDER BY (tenant, pid, ts)
+TTL ts + toIntervalDay(180)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200, merge_with_ttl_timeout = 86400, ttl_only_drop_parts = 0
+COMMENT 'purpose personalize, basis consent, clause 3.2, 4-5, kept 180 days';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_survey_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain' CODEC(Delta(4), ZSTD(1)),
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose' CODEC(NONE),
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `seq` UInt32 COMMENT 'order within the visit' CODEC(T64, ZSTD(1)),
+    `batch` FixedString(16) COMMENT 'insert that brought the row' CODEC(ZSTD(1)),
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under' CODEC(ZSTD(1)),
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself' CODEC(ZSTD(1)),
+    `item_id` String COMMENT 'the thing the event is about' CODEC(ZSTD(1)),
+    `survey_id` String CODEC(ZSTD(1)),
+    `score` UInt64 CODEC(ZSTD(1)),
+    `note` String CODEC(ZSTD(1)),
+    CONSTRAINT has_basis CHECK (policy_rev > 0) AND (consent_rev > 0),
+    CONSTRAINT grain CHECK ts = toStartOfDay(ts)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/ev_survey_local', '{replica}')
+PARTITION BY toYYYYMM(ts)
+ORDER BY (tenant, pid, ts)
+TTL ts + toIntervalDay(90)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200, merge_with_ttl_timeout = 86400, ttl_only_drop_parts = 0
+COMMENT 'purpose survey, basis consent, clause 4-6, kept 90 days';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_device_log_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain' CODEC(Delta(4), ZSTD(1)),
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose' CODEC(NONE),
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none' CODEC(ZSTD(1)),
+    `seq` UInt32 COMMENT 'order within the visit' CODEC(T64, ZSTD(1)),
+    `batch` FixedString(16) COMMENT 'insert that brought the row' CODEC(ZSTD(1)),
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under' CODEC(ZSTD(1)),
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself' CODEC(ZSTD(1)),
+    `item_id` String COMMENT 'the thing the event is about' CODEC(ZSTD(1)),
+    `severity` Enum8('' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6),
+    `logger` String CODEC(ZSTD(1)),
+    `body` String CODEC(ZSTD(1)),
+    `exc_type` String CODEC(ZSTD(1)),
+    `app_version` String CODEC(ZSTD(1)),
+    `http_response_status_code` UInt64 CODEC(ZSTD(1)),
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language',
+    CONSTRAINT has_basis CHECK (policy_rev > 0) AND (consent_rev > 0)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/ev_device_log_local', '{replica}')
+PARTITION BY toYYYYMM(ts)
+ORDER BY (tenant, pid, ts)
+TTL ts + toIntervalDay(30)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200, merge_with_ttl_timeout = 86400, ttl_only_drop_parts = 0
+COMMENT 'purpose diagnose, basis consent, clause 2.2.1-1, 4-3, kept 30 days';
+
+CREATE TABLE IF NOT EXISTS sluice.sluice_account_local ON CLUSTER main
+(
+    `batch` FixedString(16) COMMENT 'of the rows, else of the account rows themselves' CODEC(ZSTD(1)),
+    `ts` DateTime('Asia/Shanghai') COMMENT 'when the range was processed' CODEC(Delta(4), ZSTD(1)),
+    `kind` LowCardinality(String) COMMENT 'accepted, stored, dropped, rejected, rows, withheld',
+    `event` LowCardinality(String) COMMENT 'declared name, or other',
+    `key` LowCardinality(String) COMMENT 'store, reason, or store:reason',
+    `n` UInt64 CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/sluice_account_local', '{replica}')
+PARTITION BY toYYYYMM(ts)
+ORDER BY (kind, event, key, ts)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200
+COMMENT 'what became of every event the log accepted';
+
+CREATE TABLE IF NOT EXISTS sluice.sluice_schema ON CLUSTER main
+(
+    `ts` DateTime('UTC'),
+    `policy` String,
+    `rev` UInt32,
+    `hash` String COMMENT 'SHA-256 of the policy file, hex',
+    `steps` UInt32
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/sluice_schema', '{replica}')
+ORDER BY (policy, rev, ts)
+COMMENT 'schemas applied here';
+
+CREATE TABLE IF NOT EXISTS sluice.agg_pid_item_day_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String),
+    `pid` FixedString(16) CODEC(ZSTD(1)),
+    `item_id` String CODEC(ZSTD(1)),
+    `day` Date,
+    `n` SimpleAggregateFunction(sum, UInt64) COMMENT 'events' CODEC(ZSTD(1)),
+    `last` SimpleAggregateFunction(max, DateTime('Asia/Shanghai')) CODEC(ZSTD(1)),
+    `dur` SimpleAggregateFunction(sum, UInt64) COMMENT 'time spent [ms]' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/sluice/agg_pid_item_day_local', '{replica}')
+PARTITION BY toYYYYMM(day)
+ORDER BY (tenant, pid, item_id, day)
+TTL day + toIntervalDay(365)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200, merge_with_ttl_timeout = 86400, ttl_only_drop_parts = 0
+COMMENT 'class A from personalize: what a person did with an item, by day';
+
+CREATE TABLE IF NOT EXISTS sluice.agg_item_day_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String),
+    `item_id` String CODEC(ZSTD(1)),
+    `day` Date,
+    `n` UInt64 COMMENT 'events' CODEC(ZSTD(1)),
+    `people` UInt64 COMMENT 'different people on that day' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/agg_item_day_local', '{replica}')
+PARTITION BY day
+ORDER BY (tenant, item_id)
+TTL day + toIntervalDay(180)
+SETTINGS old_parts_lifetime = 60, ttl_only_drop_parts = 1
+COMMENT 'class B from personalize: how popular an item was, by day';
+
+CREATE TABLE IF NOT EXISTS sluice.agg_item_item_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String),
+    `item_a` String CODEC(ZSTD(1)),
+    `item_b` String CODEC(ZSTD(1)),
+    `day` Date,
+    `people` UInt64 COMMENT 'who saw both' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sluice/agg_item_item_local', '{replica}')
+PARTITION BY day
+ORDER BY (tenant, item_a, item_b)
+TTL day + toIntervalDay(30)
+SETTINGS old_parts_lifetime = 60, ttl_only_drop_parts = 1
+COMMENT 'class B from personalize: items seen by the same people on the same day';
+
+CREATE TABLE IF NOT EXISTS sluice.recs_local ON CLUSTER main
+(
+    `tenant` LowCardinality(String),
+    `pid` FixedString(16),
+    `made` DateTime('Asia/Shanghai'),
+    `model` LowCardinality(String) COMMENT 'what computed them',
+    `items` Array(String) COMMENT 'best first' CODEC(ZSTD(1)),
+    `scores` Array(Float32) CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/sluice/recs_local', '{replica}', made)
+ORDER BY (tenant, pid)
+TTL made + toIntervalDay(30)
+SETTINGS old_parts_lifetime = 60, replicated_deduplication_window = 34560, replicated_deduplication_window_seconds = 7200, merge_with_ttl_timeout = 86400, ttl_only_drop_parts = 0
+COMMENT 'class A from personalize: recommendations, read with FINAL';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_service ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain',
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none',
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose',
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none',
+    `seq` UInt32 COMMENT 'order within the visit',
+    `batch` FixedString(16) COMMENT 'insert that brought the row',
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under',
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself',
+    `item_id` String COMMENT 'the thing the event is about',
+    `page` String COMMENT 'path of the page, ids replaced by :id',
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language',
+    `ok` Bool,
+    `method` Enum8('' = 0, 'password' = 1, 'sms' = 2, 'wechat' = 3, 'qr' = 4),
+    `media_kind` LowCardinality(String) COMMENT 'image or video',
+    `media_size` LowCardinality(String) COMMENT 'bucket of the size',
+    `media_taken` LowCardinality(String) COMMENT 'month it was taken',
+    `channel` String,
+    `svc` String
+)
+ENGINE = Distributed('main', 'sluice', 'ev_service_local', sipHash64(pid))
+COMMENT 'purpose service, basis contract, clause 4-1, kept 30 days';
+
+CREATE TABLE IF NOT EXISTS sluice.attr_preference ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain',
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none',
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose',
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none',
+    `seq` UInt32 COMMENT 'order within the visit',
+    `batch` FixedString(16) COMMENT 'insert that brought the row',
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under',
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself',
+    `item_id` String COMMENT 'the thing the event is about',
+    `lang` String,
+    `region` LowCardinality(String) COMMENT 'code of the region the person gave'
+)
+ENGINE = Distributed('main', 'sluice', 'attr_preference_local', sipHash64(pid))
+COMMENT 'purpose preference, basis user_setting, clause 4-2, kept as long as the account';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_improve ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain',
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none',
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose',
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none',
+    `seq` UInt32 COMMENT 'order within the visit',
+    `batch` FixedString(16) COMMENT 'insert that brought the row',
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under',
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself',
+    `item_id` String COMMENT 'the thing the event is about',
+    `page` String COMMENT 'path of the page, ids replaced by :id',
+    `ref_host` LowCardinality(String) COMMENT 'host the visit came from',
+    `ref_channel` LowCardinality(String) COMMENT 'search, social, mail, ad, internal or other',
+    `dur_ms` UInt64 COMMENT '[ms]',
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language',
+    `pos_ms` UInt64 COMMENT '播放位置 [ms]',
+    `geo` LowCardinality(String) COMMENT 'code or cell of the place',
+    `geo_level` Enum8('none' = 0, 'country' = 1, 'province' = 2, 'city' = 3, 'cell4' = 4, 'cell5' = 5, 'cell6' = 6) COMMENT 'how fine the place is',
+    `geo_map` UInt32 COMMENT 'version of the cell map it was cut with',
+    `q` String,
+    `hits` UInt64
+)
+ENGINE = Distributed('main', 'sluice', 'ev_improve_local', sipHash64(pid))
+COMMENT 'purpose improve, basis consent, clause 4-3, kept 180 days';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_security ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain',
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none',
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose',
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none',
+    `seq` UInt32 COMMENT 'order within the visit',
+    `batch` FixedString(16) COMMENT 'insert that brought the row',
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under',
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself',
+    `item_id` String COMMENT 'the thing the event is about',
+    `ok` Bool,
+    `method` Enum8('' = 0, 'password' = 1, 'sms' = 2, 'wechat' = 3, 'qr' = 4),
+    `ip_net` String COMMENT 'network the address lies in',
+    `ip_mac` FixedString(16) COMMENT 'keyed hash of the address, the key lives a day',
+    `ip_sealed` String COMMENT 'address sealed for two officers',
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language',
+    `dev` FixedString(16) COMMENT 'pseudonym of the installation',
+    `rule` String,
+    `geo` LowCardinality(String) COMMENT 'code or cell of the place',
+    `geo_level` Enum8('none' = 0, 'country' = 1, 'province' = 2, 'city' = 3, 'cell4' = 4, 'cell5' = 5, 'cell6' = 6) COMMENT 'how fine the place is',
+    `geo_map` UInt32 COMMENT 'version of the cell map it was cut with'
+)
+ENGINE = Distributed('main', 'sluice', 'ev_security_local', sipHash64(pid))
+COMMENT 'purpose security, basis legal_duty, clause 4-4, kept 190 days';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_personalize ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain',
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none',
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose',
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none',
+    `seq` UInt32 COMMENT 'order within the visit',
+    `batch` FixedString(16) COMMENT 'insert that brought the row',
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under',
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself',
+    `item_id` String COMMENT 'the thing the event is about',
+    `page` String COMMENT 'path of the page, ids replaced by :id',
+    `ref_host` LowCardinality(String) COMMENT 'host the visit came from',
+    `ref_channel` LowCardinality(String) COMMENT 'search, social, mail, ad, internal or other',
+    `dur_ms` UInt64 COMMENT '[ms]',
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language',
+    `pos_ms` UInt64 COMMENT '播放位置 [ms]',
+    `geo` LowCardinality(String) COMMENT 'code or cell of the place',
+    `geo_level` Enum8('none' = 0, 'country' = 1, 'province' = 2, 'city' = 3, 'cell4' = 4, 'cell5' = 5, 'cell6' = 6) COMMENT 'how fine the place is',
+    `geo_map` UInt32 COMMENT 'version of the cell map it was cut with',
+    `q` String,
+    `hits` UInt64,
+    `media_kind` LowCardinality(String) COMMENT 'image or video',
+    `media_size` LowCardinality(String) COMMENT 'bucket of the size',
+    `media_taken` LowCardinality(String) COMMENT 'month it was taken'
+)
+ENGINE = Distributed('main', 'sluice', 'ev_personalize_local', sipHash64(pid))
+COMMENT 'purpose personalize, basis consent, clause 3.2, 4-5, kept 180 days';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_survey ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain',
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none',
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose',
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none',
+    `seq` UInt32 COMMENT 'order within the visit',
+    `batch` FixedString(16) COMMENT 'insert that brought the row',
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under',
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself',
+    `item_id` String COMMENT 'the thing the event is about',
+    `survey_id` String,
+    `score` UInt64,
+    `note` String
+)
+ENGINE = Distributed('main', 'sluice', 'ev_survey_local', sipHash64(pid))
+COMMENT 'purpose survey, basis consent, clause 4-6, kept 90 days';
+
+CREATE TABLE IF NOT EXISTS sluice.ev_device_log ON CLUSTER main
+(
+    `tenant` LowCardinality(String) COMMENT 'whose event it is',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'time of the event, cut to the purpose\'s grain',
+    `pid` FixedString(16) COMMENT 'pseudonym of the person under this purpose; zero bytes: none',
+    `row_id` FixedString(16) COMMENT 'id of the row under this purpose',
+    `session` FixedString(16) COMMENT 'visit under this purpose; zero bytes: none',
+    `seq` UInt32 COMMENT 'order within the visit',
+    `batch` FixedString(16) COMMENT 'insert that brought the row',
+    `is_bot` Bool COMMENT 'the user agent names a robot',
+    `event` LowCardinality(String) COMMENT 'name of the event',
+    `src` Enum8('given' = 1, 'observed' = 2, 'derived' = 3) COMMENT 'given by the person, observed, or derived',
+    `policy_rev` UInt32 COMMENT 'policy revision the row was made under',
+    `consent_rev` UInt64 COMMENT 'revision of the person\'s consent; all ones: granted by the message itself',
+    `item_id` String COMMENT 'the thing the event is about',
+    `severity` Enum8('' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6),
+    `logger` String,
+    `body` String,
+    `exc_type` String,
+    `app_version` String,
+    `http_response_status_code` UInt64,
+    `device_os` LowCardinality(String) COMMENT 'operating system and major version',
+    `device_model` LowCardinality(String) COMMENT 'tier of the device model',
+    `device_screen` LowCardinality(String) COMMENT 'bucket of the screen size',
+    `device_ua` LowCardinality(String) COMMENT 'browser family',
+    `device_lang` LowCardinality(String) COMMENT 'primary language'
+)
+ENGINE = Distributed('main', 'sluice', 'ev_device_log_local', sipHash64(pid))
+COMMENT 'purpose diagnose, basis consent, clause 2.2.1-1, 4-3, kept 30 days';
+
+CREATE TABLE IF NOT EXISTS sluice.sluice_account ON CLUSTER main
+(
+    `batch` FixedString(16) COMMENT 'of the rows, else of the account rows themselves',
+    `ts` DateTime('Asia/Shanghai') COMMENT 'when the range was processed',
+    `kind` LowCardinality(String) COMMENT 'accepted, stored, dropped, rejected, rows, withheld',
+    `event` LowCardinality(String) COMMENT 'declared name, or other',
+    `key` LowCardinality(String) COMMENT 'store, reason, or store:reason',
+    `n` UInt64
+)
+ENGINE = Distributed('main', 'sluice', 'sluice_account_local', sipHash64(batch))
+COMMENT 'what became of every event the log accepted';
+
+CREATE TABLE IF NOT EXISTS sluice.agg_pid_item_day ON CLUSTER main
+(
+    `tenant` LowCardinality(String),
+    `pid` FixedString(16),
+    `item_id` String,
+    `day` Date,
+    `n` SimpleAggregateFunction(sum, UInt64) COMMENT 'events',
+    `last` SimpleAggregateFunction(max, DateTime('Asia/Shanghai')),
+    `dur` SimpleAggregateFunction(sum, UInt64) COMMENT 'time spent [ms]'
+)
+ENGINE = Distributed('main', 'sluice', 'agg_pid_item_day_local', sipHash64(pid))
+COMMENT 'class A from personalize: what a person did with an item, by day';
+
+CREATE TABLE IF NOT EXISTS sluice.agg_item_day ON CLUSTER main
+(
+    `tenant` LowCardinality(String),
+    `item_id` String,
+    `day` Date,
+    `n` UInt64 COMMENT 'events',
+    `people` UInt64 COMMENT 'different people on that day'
+)
+ENGINE = Distributed('main', 'sluice', 'agg_item_day_local', cityHash64(item_id))
+COMMENT 'class B from personalize: how popular an item was, by day';
+
+CREATE TABLE IF NOT EXISTS sluice.agg_item_item ON CLUSTER main
+(
+    `tenant` LowCardinality(String),
+    `item_a` String,
+    `item_b` String,
+    `day` Date,
+    `people` UInt64 COMMENT 'who saw both'
+)
+ENGINE = Distributed('main', 'sluice', 'agg_item_item_local', cityHash64(item_a))
+COMMENT 'class B from personalize: items seen by the same people on the same day';
+
+CREATE TABLE IF NOT EXISTS sluice.recs ON CLUSTER main
+(
+    `tenant` LowCardinality(String),
+    `pid` FixedString(16),
+    `made` DateTime('Asia/Shanghai'),
+    `model` LowCardinality(String) COMMENT 'what computed them',
+    `items` Array(String) COMMENT 'best first',
+    `scores` Array(Float32)
+)
+ENGINE = Distributed('main', 'sluice', 'recs_local', sipHash64(pid))
+COMMENT 'class A from personalize: recommendations, read with FINAL';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS sluice.agg_pid_item_day_mv ON CLUSTER main TO sluice.agg_pid_item_day_local AS SELECT tenant, pid, item_id, toDate(ts) AS day, count() AS n, max(ts) AS last, sum(dur_ms) AS dur FROM sluice.ev_personalize_local WHERE (item_id != '') AND (pid != toFixedString('', 16)) AND (NOT is_bot) GROUP BY tenant, pid, item_id, day;
+
+CREATE OR REPLACE VIEW sluice.agg_pid_item_score ON CLUSTER main AS SELECT tenant, pid, item_id, sum(n * exp2(dateDiff('day', {as_of:Date}, day) / {half_life:Float64})) AS score, sum(n) AS events, max(last) AS last_seen FROM sluice.agg_pid_item_day WHERE day <= {as_of:Date} GROUP BY tenant, pid, item_id;
+
