@@ -166,7 +166,7 @@ func (e *Enricher) patiently(ctx context.Context, part string, f func() error) e
 			}
 			return nil
 		}
-		if !isAway(err) {
+		if !isAway(err) || ctx.Err() != nil {
 			return err
 		}
 		if !waiting {

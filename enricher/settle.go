@@ -175,7 +175,7 @@ func (p *partition) count(v privacy.Verdict, i int) {
 }
 
 func (p *partition) trace(r *event.Raw, sub *privacy.Subject, v privacy.Verdict) Trace {
-	t := Trace{Time: time.UnixMilli(r.Received).UTC(), Event: v.Name, Subject: sub.Kind.String(), Reason: v.Reason.String(), CutAtDoor: int(r.Dropped)}
+	t := Trace{Time: time.UnixMilli(r.Received).UTC(), Event: v.Shown, Subject: sub.Kind.String(), Reason: v.Reason.String(), CutAtDoor: int(r.Dropped)}
 	for _, pu := range p.worker.Purposes(r.Name) {
 		s := StoreTrace{Purpose: pu.Name, Store: pu.Store, Clause: pu.Clause}
 		if v.Stores&(1<<pu.Index) != 0 {

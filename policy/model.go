@@ -1,7 +1,8 @@
 // Package policy reads the one file that governs the pipeline. In go the bytes of a
 // YAML policy; out comes a compiled, immutable Policy, or problems that name line, key
-// and what would be right. It does no I/O beyond what a caller hands it, reads no clock
-// and knows nothing of events in flight, keys or stores.
+// and what would be right, and from a Policy the notice tables, the data dictionary and
+// the tracking plan. Beside Load's reading of the file it does no I/O, reads no clock and
+// knows nothing of events in flight, keys or stores.
 package policy
 
 import (

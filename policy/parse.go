@@ -45,10 +45,10 @@ func Parse(name string, data []byte) (*Policy, error) {
 		c.buildStores()
 	}
 	if len(c.r.problems) > 0 {
-		c.r.problems.sort()
+		c.r.problems.sort(data)
 		return nil, c.r.problems
 	}
-	c.r.warnings.sort()
+	c.r.warnings.sort(data)
 	c.p.Warnings = c.r.warnings
 	c.buildIndex()
 	return c.p, nil

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"fmt"
 	"sort"
 	"strings"
@@ -43,8 +44,14 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sort orders by line; problems of one line keep the order in which they were found.
-func (ps Problems) sort() {
+// sort orders by line; problems of one line keep the order in which they were found. The
+// parser counts a lone carriage return as a line of its own, an editor does not: no line
+// lies beyond the last one of the file.
+func (ps Problems) sort(file []byte) {
+	last := 1 + bytes.Count(file, []byte("\n"))
+	for i := range ps {
+		ps[i].Line = min(ps[i].Line, last)
+	}
 	sort.SliceStable(ps, func(i, j int) bool { return ps[i].Line < ps[j].Line })
 }
 

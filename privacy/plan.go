@@ -209,7 +209,9 @@ func (pl *eventPlan) compilePurpose(p *policy.Policy, pu *policy.Purpose) (purpo
 	pp := purposePlan{purpose: pu, cells: make([]cell, len(store.Columns)), given: pu.Basis == policy.BasisUserSetting}
 	for i := range store.Columns {
 		if i < policy.NumCommon {
-			pp.cells[i].op = commonOps[i]
+			if i != policy.CItem || pl.takesItem(pu) {
+				pp.cells[i].op = commonOps[i]
+			}
 			continue
 		}
 		c, err := pl.columnCell(&store.Columns[i], pu)
@@ -236,6 +238,23 @@ func (pl *eventPlan) compilePurpose(p *policy.Policy, pu *policy.Purpose) (purpo
 		pp.dropGeo(store)
 	}
 	return pp, nil
+}
+
+// takesItem reports whether a purpose may hold what the event is about: the item is a field
+// like any other, so a purpose limited to other fields gets none.
+func (pl *eventPlan) takesItem(pu *policy.Purpose) bool {
+	for _, src := range pl.items {
+		name := src.name
+		if f, ok := pl.event.Field(name); ok {
+			name = f.Name
+		} else if pl.event.WildText != nil {
+			name = "*"
+		}
+		if !pl.event.Takes(pu, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // dropGeo leaves the place columns of a purpose empty for an event that declares no place.

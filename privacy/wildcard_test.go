@@ -31,6 +31,9 @@ func TestStarterWildcard(t *testing.T) {
 	if _, rows = b.run(order, b.person(AgeUnknown, "personalize")); rows["ev_personalize"]["item_id"] != "p7" || rows["ev_analytics"] != nil {
 		t.Errorf("granted personalize, with an item: %v", rows)
 	}
+	if rows["ev_service"]["item_id"] != "" {
+		t.Error("service holds the item, though the policy lets it hold page and device alone")
+	}
 
 	p := b.person(AgeUnknown, "analytics")
 	f := func(want string, props ...event.Prop) {

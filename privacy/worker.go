@@ -93,7 +93,8 @@ type Range struct {
 type Verdict struct {
 	Reason Reason // Kept when at least one store got a row
 	Stores uint64 // purposes by index that got a row
-	Name   string // the event's declared name, or "other"
+	Name   string // the event's declared name, or "other": for the account
+	Shown  string // the event's name as the stores hold it
 }
 
 // NewWorker makes a worker for a policy. names may be shared by several workers.
@@ -209,12 +210,13 @@ func (w *Worker) Add(raw *event.Raw, sub *Subject) (Verdict, error) {
 		w.name, v.Name = plan.event.Name, plan.event.Name
 	} else {
 		if plan = w.wild; plan == nil {
-			return Verdict{Name: otherName, Reason: UndeclaredEvent}, nil
+			return Verdict{Name: otherName, Shown: otherName, Reason: UndeclaredEvent}, nil
 		}
 		v.Name = otherName
 		scrubbed, _ := detect.Scrub(w.room(), raw.Name, plan.scrubber, maxName)
 		w.name = w.names.take(w.keep(scrubbed))
 	}
+	v.Shown = w.name
 	d := w.decide(raw, sub, plan)
 	if d.allowed != 0 {
 		c, ok := w.coarsen(d)

@@ -76,6 +76,9 @@ func (in *installation) demo(ctx context.Context, out io.Writer) error {
 		if err := c.sendDay(ctx, in.assets, uint64(time.Now().Unix()/(24*3600)), out); err != nil {
 			return err
 		}
+		if sink, _, err := in.stores.get(); err == nil {
+			in.rebuildDays(ctx, sink)
+		}
 		if err := in.h.announce(mark, "sent"); err != nil {
 			return err
 		}
@@ -116,7 +119,7 @@ func (in *installation) answers(ctx context.Context, out io.Writer) error {
 		questions = append(questions, struct{ title, sql string }{
 			"top 10 items of the pseudonym with the most events (" + profile + ")",
 			"WITH (SELECT pid FROM " + profile + " WHERE pid != unhex('00000000000000000000000000000000') GROUP BY pid ORDER BY count() DESC, pid LIMIT 1) AS p " +
-				"SELECT hex(pid) AS pid, item_id, sum(n) AS events FROM agg_pid_item_day WHERE pid = p GROUP BY pid, item_id ORDER BY events DESC, item_id LIMIT 10"})
+				"SELECT hex(pid) AS person, item_id, sum(n) AS events FROM agg_pid_item_day WHERE pid = p GROUP BY pid, item_id ORDER BY events DESC, item_id LIMIT 10"})
 	}
 	for _, q := range questions {
 		fmt.Fprintf(out, "\n%s\n", q.title)

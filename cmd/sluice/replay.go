@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ type replayFlags struct {
 	refuse, rate      float64
 	seed              uint64
 	keepTimes, silent bool
+	refusers          string
 }
 
 func replayCommand() *cobra.Command {
@@ -43,6 +45,7 @@ answered is sent again under the same ids.`,
 	c.Flags().Float64Var(&f.refuse, "refuse", 0, "share of people, 0 to 1, who refuse everything")
 	c.Flags().Float64Var(&f.rate, "rate", 0, "events a second; 0 = as fast as answers come")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "decides who refuses")
+	c.Flags().StringVar(&f.refusers, "refusers", "", "moodle: write the ids of those who refuse to this file")
 	c.Flags().BoolVar(&f.keepTimes, "keep-times", false, "do not move times to yesterday")
 	c.Flags().BoolVar(&f.silent, "no-consent", false, "say nothing about consent, as if nobody had been asked")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -55,13 +58,19 @@ answered is sent again under the same ids.`,
 			return err
 		}
 		defer src.Close()
-		return in.send(c.Context(), src, f.rate, f.speak(), c.OutOrStdout())
+		if err := in.send(c.Context(), src, f.rate, f.speak(), c.OutOrStdout()); err != nil {
+			return err
+		}
+		if f.refusers != "" {
+			return os.WriteFile(f.refusers, []byte(strings.Join(append(src.Report().Refused, ""), "\n")), 0o600)
+		}
+		return nil
 	}
 	return c
 }
 
 func (f replayFlags) speak() feed.Dialect {
-	if f.dialect == "segment" || f.as == "apache" {
+	if f.dialect == "segment" {
 		return feed.Segment
 	}
 	return feed.Native
@@ -145,11 +154,19 @@ func (c *client) send(ctx context.Context, src feed.Source, rate float64, dialec
 	err = s.Send(ctx, src)
 	stop()
 	<-done
+	r := src.Report()
+	fmt.Fprintf(out, "read %d events, %d lines unreadable, times moved by %d days, the last event on %s\n", r.Read, r.Unreadable, r.ShiftDays, r.Last.In(c.pol.Zone).Format(time.DateOnly))
+	for i, bad := range r.Bad {
+		if i == 10 {
+			fmt.Fprintf(out, "  and %d more\n", r.Unreadable-i)
+			break
+		}
+		fmt.Fprintf(out, "  unreadable: %s line %d\n", bad.File, bad.Line)
+	}
 	if err != nil {
+		s.Ledger().Print(out)
 		return err
 	}
-	r := src.Report()
-	fmt.Fprintf(out, "read %d events, %d lines unreadable, times moved by %d days\n", r.Read, r.Unreadable, r.ShiftDays)
 	return c.settle(ctx, s.Ledger(), before, out)
 }
 
@@ -161,7 +178,7 @@ func (c *client) settle(ctx context.Context, sent feed.Ledger, before web.Accoun
 	acc, err := feed.Settle(wait, 300*time.Millisecond, func(ctx context.Context) (feed.Account, error) {
 		a, err := c.h.account(ctx)
 		return toFeed(a), err
-	})
+	}, func(a feed.Account) bool { return a.Since(base).Accepted >= sent.Accepted })
 	if err != nil {
 		return err
 	}

@@ -430,24 +430,30 @@ func (in *installation) newEnricher(sink *clickhouse.Sink, lookups privacy.Looku
 	})
 }
 
-// rebuild refreshes the aggregates that count people: yesterday and today, soon after the
-// start and then every hour, so that they are there without waiting for the night.
+// rebuild refreshes the aggregates that count people soon after the start and then every
+// hour, so that they are there without waiting for the night.
 func (in *installation) rebuild(ctx context.Context, sink *clickhouse.Sink) {
-	s, err := in.tables()
-	if err != nil {
-		return
-	}
 	for {
-		now := time.Now().In(in.pol.Zone)
-		for _, day := range []time.Time{now.AddDate(0, 0, -1), now} {
-			if err := schema.RebuildDay(ctx, sink, s, day); err != nil && ctx.Err() == nil {
-				in.log.Warn("aggregates not rebuilt", "error", err)
-			}
-		}
+		in.rebuildDays(ctx, sink)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(time.Hour):
+		}
+	}
+}
+
+// rebuildDays makes yesterday and today of the aggregates that count people anew.
+func (in *installation) rebuildDays(ctx context.Context, sink *clickhouse.Sink) {
+	s, err := in.tables()
+	if err != nil {
+		in.log.Error("aggregates not rebuilt", "error", err)
+		return
+	}
+	now := time.Now().In(in.pol.Zone)
+	for _, day := range []time.Time{now.AddDate(0, 0, -1), now} {
+		if err := schema.RebuildDay(ctx, sink, s, day); err != nil && ctx.Err() == nil {
+			in.log.Warn("aggregates not rebuilt", "error", err)
 		}
 	}
 }

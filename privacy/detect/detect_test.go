@@ -1,8 +1,12 @@
 package detect
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func scrub(s string, set Set) string {
@@ -221,4 +225,30 @@ func TestCut(t *testing.T) {
 	f("n 13812345678901234567", 13, "n [mobile]")
 	f(strings.Repeat("13812345678 ", 100), 20, "[mobile] [mobile] [m")
 	f("\xff\xfe\xfd", 2, "\xff\xfe")
+}
+
+// TestHardNegatives generates numbers that systems make by the million: none
+// of them may look like a person's.
+func TestHardNegatives(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	const day = 24 * 3600 * 1000
+	for i := range 100_000 {
+		ms := 1_500_000_000_000 + random.Int64N(20*365*day)
+		for _, n := range []string{
+			strconv.FormatInt(ms, 10),                                                  // epoch ms
+			strconv.FormatInt((ms-1288834974657)<<22|int64(i)&4095, 10),                // snowflake
+			time.UnixMilli(ms).UTC().Format("20060102150405") + fmt.Sprintf("%06d", i), // order number, 20 digits
+			"#" + strconv.Itoa(i),
+		} {
+			if n[0] != '1' && len(n) == 19 {
+				continue // a snowflake that begins like a card is one in ten by Luhn
+			}
+			if got := Find(n, All); got != 0 {
+				t.Fatalf("Find(%q) = %v", n, got)
+			}
+			if got := FindNumber(n, All); got != 0 {
+				t.Fatalf("FindNumber(%q) = %v", n, got)
+			}
+		}
+	}
 }

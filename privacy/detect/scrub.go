@@ -15,7 +15,11 @@ func Scrub(dst []byte, s string, set Set, maxRunes int) (out []byte, hits Set) {
 	base := len(dst)
 	dst, hits = pass(dst, s, set, maxRunes)
 	dst, cut := cutRunes(dst, base, maxRunes)
-	changed := cut || hits != 0
+	changed := hits != 0
+	if cut && !changed {
+		// A cut alone changes only the neighbourhood of what ends at it.
+		changed = Find(view(dst[max(base, len(dst)-cutReach):]), set) != 0
+	}
 	for n := 0; changed; n++ {
 		// A token or the cut gives its neighbours a new surrounding: what was a
 		// part of something longer may now look complete.
@@ -36,6 +40,10 @@ func Scrub(dst []byte, s string, set Set, maxRunes int) (out []byte, hits Set) {
 	}
 	return dst, hits
 }
+
+// cutReach is more bytes than any detector looks back from the end of a hit
+// that the cut could make whole.
+const cutReach = 256
 
 // Find returns the kinds of the set that occur in s.
 func Find(s string, set Set) Set {

@@ -1,157 +1,147 @@
-// Package web makes addresses of pages coarse. In come addresses as browsers send them; out
-// go paths without ids, hosts, channels and campaign parameters. Nothing it returns holds a
-// query, a fragment or credentials. It never fetches anything, and garbage gives little
-// rather than an error.
+// Package web makes page addresses fit to keep. In come URLs as browsers and
+// apps report them; out go path templates, the host and channel of a referrer,
+// and campaign parameters. Queries, fragments, user parts and whatever in a
+// path could name a person never come out. Any text is accepted.
+//
+// All functions are pure and may be called concurrently.
 package web
 
-import (
-	"strings"
+import "strings"
+
+const (
+	placeholder = ":id"
+	maxSegment  = 24 // characters of a segment that can still be a word
+	maxSegments = 16 // what lies deeper is cut off
+	deeper      = "/*"
 )
 
-// Routes are the path templates a policy declares, such as "/lesson/:id". They are
-// immutable and safe for concurrent use.
-type Routes struct{ all []route }
-
-type route struct {
-	template string // as it is stored
-	segments []string
-}
-
-// NewRoutes reads templates; a segment that begins with a colon stands for any segment.
-func NewRoutes(templates []string) *Routes {
-	r := new(Routes)
-	for _, t := range templates {
-		bare := strings.Trim(t, "/")
-		r.all = append(r.all, route{"/" + bare, strings.Split(bare, "/")})
-	}
-	return r
-}
-
-// match gives the template a path fits.
-func (r *Routes) match(path string) (string, bool) {
-	if r == nil {
-		return "", false
-	}
-	trimmed := strings.Trim(path, "/")
-	for _, t := range r.all {
-		rest, ok := trimmed, true
-		for i, seg := range t.segments {
-			part, more, found := strings.Cut(rest, "/")
-			if part == "" || !strings.HasPrefix(seg, ":") && part != seg || found != (i < len(t.segments)-1) {
-				ok = false
-				break
-			}
-			rest = more
-		}
-		if ok {
-			return t.template, true
-		}
-	}
-	return "", false
-}
-
-// maxSegment is the longest path segment, in bytes, that is taken for a name.
-const maxSegment = 24
-
-// maxPath bounds a path, in bytes; a longer one is cut at a segment.
-const maxPath = 512
-
-// Page gives the path of an address: without scheme, host, query and fragment, and with
-// ":id" in place of every segment that a declared route names so or, without a route, that
-// holds a digit, '@' or '%' or is longer than 24 bytes. Addresses without a path give "/",
-// empty ones "".
-func Page(address string, routes *Routes) string {
-	if address == "" {
+// Page returns the path template of a URL: without scheme, host, query and
+// fragment, as one of the declared routes if one fits, and otherwise with
+// ":id" for each segment that holds a digit, '@', '%' or a character outside
+// ASCII (which an address writes with '%'), or more than 24 characters. The
+// path always begins with a slash; an address without a path to speak of, such
+// as "mailto:…", gives the empty string. Templating a template changes
+// nothing. Routes may be nil.
+func Page(url string, routes *Routes) string {
+	path, ok := pathOf(url)
+	if !ok {
 		return ""
 	}
-	path := cutPath(address)
-	if t, ok := routes.match(path); ok {
-		return t
+	if route, ok := routes.match(path); ok {
+		return route
 	}
-	if clean(path) {
+	if plain(path) {
 		return path
 	}
-	var b strings.Builder
-	for i, seg := range strings.Split(path, "/") {
-		if i > 0 {
-			b.WriteByte('/')
-		}
-		if b.Len() > maxPath {
-			break
-		}
-		if isID(seg) {
-			b.WriteString(":id")
-		} else {
-			b.WriteString(seg)
-		}
-	}
-	return b.String()
+	return template(path)
 }
 
-// cutPath takes scheme, host, query and fragment off an address.
-func cutPath(address string) string {
-	if i := strings.IndexAny(address, "?#"); i >= 0 {
-		address = address[:i]
+// pathOf cuts scheme, host, query and fragment. It reports false for schemes
+// that have no path of pages, or the path of a person's own files.
+func pathOf(url string) (string, bool) {
+	if i := strings.IndexAny(url, "?#"); i >= 0 {
+		url = url[:i]
 	}
-	_, rest := splitHost(address)
-	if rest == "" {
-		return "/"
+	url = strings.TrimSpace(url)
+	if n := schemeEnd(url); n > 0 {
+		if !strings.HasPrefix(url[n:], "//") || strings.EqualFold(url[:n], "file:") {
+			return "", false
+		}
+		url = url[n:]
 	}
-	return rest
+	if strings.HasPrefix(url, "//") {
+		i := strings.IndexByte(url[2:], '/')
+		if i < 0 {
+			return "/", true
+		}
+		return url[2+i:], true
+	}
+	return url, url != ""
 }
 
-// splitHost gives the authority of an absolute or protocol-relative address, and what
-// follows it. An address without an authority is all path.
-func splitHost(address string) (authority, path string) {
-	rest := address
-	if i := strings.Index(rest, "://"); i >= 0 && !strings.ContainsAny(rest[:i], "/?#") {
-		rest = rest[i+3:]
-	} else if r, ok := strings.CutPrefix(rest, "//"); ok {
-		rest = r
-	} else {
-		return "", rest
+// schemeEnd returns the position after the colon of a URL's scheme, 0 if it
+// has none.
+func schemeEnd(url string) int {
+	for i := range len(url) {
+		switch c := url[i]; {
+		case c == ':' && i > 0:
+			return i + 1
+		case isLetter(c) || i > 0 && (isDigit(c) || c == '+' || c == '-' || c == '.'):
+		default:
+			return 0
+		}
 	}
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		return rest[:i], rest[i:]
-	}
-	return rest, ""
+	return 0
 }
 
-// clean reports a path that Page leaves as it is.
-func clean(path string) bool {
-	if len(path) > maxPath {
+// plain tells whether a path is its own template, so that it need not be copied.
+func plain(path string) bool {
+	if path == "/" {
+		return true
+	}
+	if path[0] != '/' || path[len(path)-1] == '/' {
 		return false
 	}
-	run := 0
-	for i := 0; i < len(path); i++ {
-		switch c := path[i]; {
-		case c == '/':
-			run = 0
-			continue
-		case c >= '0' && c <= '9', c == '@', c == '%':
+	n := 0
+	for rest := path; rest != ""; n++ {
+		var segment string
+		segment, rest = nextSegment(rest)
+		if segment == "" || segment == "." || segment == ".." || !isWord(segment) {
 			return false
 		}
-		if run++; run > maxSegment {
+	}
+	return n <= maxSegments
+}
+
+func template(path string) string {
+	b := make([]byte, 0, len(path)+len(placeholder)+len(deeper))
+	for n := 0; path != ""; {
+		var segment string
+		segment, path = nextSegment(path)
+		segment, _, _ = strings.Cut(segment, ";") // parameters of a segment
+		if segment == "" || segment == "." || segment == ".." {
+			continue
+		}
+		if n++; n > maxSegments {
+			b = append(b, deeper...)
+			break
+		}
+		b = append(b, '/')
+		if isWord(segment) {
+			b = append(b, segment...)
+		} else {
+			b = append(b, placeholder...)
+		}
+	}
+	if len(b) == 0 {
+		return "/"
+	}
+	return string(b)
+}
+
+// nextSegment splits the first segment off a path, with or without the slash
+// before it.
+func nextSegment(path string) (segment, rest string) {
+	path = strings.TrimPrefix(path, "/")
+	if i := strings.IndexByte(path, '/'); i >= 0 {
+		return path[:i], path[i:]
+	}
+	return path, ""
+}
+
+// isWord tells whether a segment may be kept: it is short and holds nothing
+// but letters and the marks that join words.
+func isWord(segment string) bool {
+	if len(segment) > maxSegment {
+		return false
+	}
+	for i := range len(segment) {
+		if c := segment[i]; !isLetter(c) && strings.IndexByte("-_.~!$'()*+,:=", c) < 0 {
 			return false
 		}
 	}
 	return true
 }
 
-func isID(seg string) bool { return len(seg) > maxSegment || strings.ContainsAny(seg, "0123456789@%") }
-
-// Host gives the host of an address in lower case, without credentials and port; "" when it
-// has none.
-func Host(address string) string {
-	authority, _ := splitHost(address)
-	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
-		authority = authority[i+1:]
-	}
-	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") {
-		authority = authority[:i]
-	}
-	if len(authority) > 253 {
-		return ""
-	}
-	return strings.ToLower(authority)
-}
+func isLetter(c byte) bool { return c|0x20-'a' < 26 }
+func isDigit(c byte) bool  { return c-'0' < 10 }

@@ -93,6 +93,9 @@ func (s *Sink) Account(ctx context.Context) ([]AccountLine, error) {
 	}
 	out := make([]AccountLine, 0, len(rows))
 	for _, r := range rows {
+		if len(r) != 4 {
+			return nil, &Fault{Op: "read the account", kind: sinks.ErrRetryable}
+		}
 		n, err := strconv.ParseUint(r[3], 10, 64)
 		if err != nil {
 			return nil, &Fault{Op: "read the account", kind: sinks.ErrRetryable}

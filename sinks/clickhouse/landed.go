@@ -13,15 +13,22 @@ import (
 func (s *Sink) Landed(ctx context.Context, store string, id [16]byte) (uint64, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	rows, err := s.Strings(ctx, "SELECT toString(count()) FROM "+s.ref(store)+" WHERE batch = toFixedString(unhex({id:String}), 16)", map[string]string{"id": hexID(id)})
+	n, err := s.number(ctx, "count a batch of "+store, "SELECT toString(count()) FROM "+s.ref(store)+" WHERE batch = toFixedString(unhex({id:String}), 16)", map[string]string{"id": hexID(id)})
+	return uint64(n), err
+}
+
+// number asks for one number, as text.
+func (s *Sink) number(ctx context.Context, op, sql string, params map[string]string) (int64, error) {
+	rows, err := s.Strings(ctx, sql, params)
 	if err != nil {
 		return 0, err
 	}
-	n, perr := strconv.ParseUint(rows[0][0], 10, 64)
-	if perr != nil {
-		return 0, &Fault{Op: "count a batch of " + store, kind: sinks.ErrRetryable}
+	if len(rows) == 1 && len(rows[0]) == 1 {
+		if n, err := strconv.ParseInt(rows[0][0], 10, 64); err == nil && n >= 0 {
+			return n, nil
+		}
 	}
-	return n, nil
+	return 0, &Fault{Op: op + ": the answer is no number", kind: sinks.ErrRetryable}
 }
 
 // landedBefore decides about a batch that was sent before. Not there, or only in part: send
@@ -45,20 +52,19 @@ func (s *Sink) landedBefore(ctx context.Context, table string, id [16]byte, rows
 // recent reports whether so few parts were made since the batch that its token cannot have
 // left the window. Parts are numbered as they are inserted; a merged part has the range of
 // numbers of those it was made of, and the lowest is taken, so the answer errs towards no.
+// On a cluster the numbers of one replica prove nothing, so the count alone decides.
 func (s *Sink) recent(ctx context.Context, table string, id [16]byte) (bool, error) {
-	rows, err := s.Strings(ctx, "SELECT toString(min(toInt64OrZero(splitByChar('_', _part)[2]))) FROM "+s.ref(table)+
+	if s.cfg.Cluster {
+		return false, nil
+	}
+	first, err := s.number(ctx, "find a batch", "SELECT toString(min(toInt64OrZero(splitByChar('_', _part)[2]))) FROM "+s.ref(table)+
 		" WHERE batch = toFixedString(unhex({id:String}), 16)", map[string]string{"id": hexID(id)})
 	if err != nil {
 		return false, err
 	}
-	last, err := s.Strings(ctx, "SELECT toString(max(max_block_number)) FROM system.parts WHERE database = {db:String} AND table = {t:String}",
+	newest, err := s.number(ctx, "find the newest part", "SELECT toString(max(max_block_number)) FROM system.parts WHERE database = {db:String} AND table = {t:String}",
 		map[string]string{"db": s.cfg.Database, "t": table})
-	if err != nil {
-		return false, err
-	}
-	first, err1 := strconv.ParseInt(rows[0][0], 10, 64)
-	newest, err2 := strconv.ParseInt(last[0][0], 10, 64)
-	return err1 == nil && err2 == nil && newest-first < s.remembered, nil
+	return newest-first < s.remembered, err
 }
 
 // leastWindow is the smallest window that schema.Options gives a table.

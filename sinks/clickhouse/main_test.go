@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/sluice-events/sluice/policy"
 	"github.com/sluice-events/sluice/sinks/schema"
@@ -50,3 +51,6 @@ func migrated(t testing.TB, p *policy.Policy) (*chtest.Engine, *Sink, *schema.Sc
 	}
 	return e, s, sc
 }
+
+// day is noon of a day of November 2026 in Shanghai.
+func day(n int) time.Time { return time.Date(2026, 11, n, 4, 0, 0, 0, time.UTC) }

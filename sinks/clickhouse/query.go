@@ -11,7 +11,7 @@ import (
 // Table is the answer to a question, small enough to be held whole.
 type Table struct {
 	Columns []string
-	Types   []string // the server's spelling
+	Types   []string // the server's names of them
 	Rows    [][]any  // one Go value per column
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/sluice-events/sluice/policy"
 )
@@ -59,7 +60,11 @@ func some(st *policy.Store, n int, seed uint64, batch [16]byte) *made {
 			case policy.ColInt64, policy.ColDecimal:
 				m.i64[i] = append(m.i64[i], r.Int64N(1<<40)-1<<39)
 			case policy.ColDateTime:
-				m.i64[i] = append(m.i64[i], 1795176000-86400*r.Int64N(3)-60*r.Int64N(300))
+				at := 1795176000 - 86400*r.Int64N(3) - 60*r.Int64N(300)
+				if st.Purpose.Grain >= 24*time.Hour {
+					at = 1795104000 - 86400*r.Int64N(3) // midnight in Shanghai
+				}
+				m.i64[i] = append(m.i64[i], at)
 			case policy.ColFloat64:
 				m.f64[i] = append(m.f64[i], r.NormFloat64())
 			case policy.ColBool:

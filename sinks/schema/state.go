@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -18,6 +19,8 @@ type Existing struct {
 	Columns                      []Column // Default in the server's words: "DEFAULT expr", "EPHEMERAL"
 }
 
+var errAnswer = errors.New("schema: the server's description of its tables is not of the form asked for")
+
 // Read asks a server what a database holds. A database that does not exist holds nothing.
 func Read(ctx context.Context, c Conn, database string) (*State, error) {
 	st := &State{Tables: make(map[string]*Existing)}
@@ -27,6 +30,9 @@ func Read(ctx context.Context, c Conn, database string) (*State, error) {
 		return nil, fmt.Errorf("schema: read the tables: %w", err)
 	}
 	for _, r := range tables {
+		if len(r) < 7 {
+			return nil, errAnswer
+		}
 		e := &Existing{Name: r[0], Engine: r[1], Create: r[2], Select: r[3], Sorting: r[4], Partition: r[5], Comment: r[6]}
 		st.Tables[e.Name] = e
 	}
@@ -35,6 +41,9 @@ func Read(ctx context.Context, c Conn, database string) (*State, error) {
 		return nil, fmt.Errorf("schema: read the columns: %w", err)
 	}
 	for _, r := range columns {
+		if len(r) < 7 {
+			return nil, errAnswer
+		}
 		e := st.Tables[r[0]]
 		if e == nil {
 			continue // made since the first question
