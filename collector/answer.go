@@ -62,8 +62,8 @@ func (c *Collector) sayRefused(ctx *fasthttp.RequestCtx, e *refusal) {
 		seconds := max(1, int((e.retry+time.Second-1)/time.Second))
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(seconds))
 	}
-	if e.status == 413 || e.status == 408 {
-		ctx.SetConnectionClose() // the rest of the body is not worth reading
+	if e.status == fasthttp.StatusRequestTimeout {
+		ctx.SetConnectionClose()
 	}
 	sayJSON(ctx, e.status, body)
 }

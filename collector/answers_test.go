@@ -451,9 +451,6 @@ func TestChunked(t *testing.T) {
 		req.Header.Set("X-Write-Key", "edu")
 		resp, err := r.client.Do(req)
 		if err != nil {
-			if n > 5000 { // the server may close on a body that is too large before it is all sent
-				return 413
-			}
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()

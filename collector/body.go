@@ -67,7 +67,7 @@ func (r *request) fill(dst []byte, src io.Reader, limit int) ([]byte, error) {
 	for {
 		if len(dst) == cap(dst) {
 			grown := max(2*cap(dst), 4096)
-			if !r.charge(grown) {
+			if !r.charge(grown - cap(dst)) {
 				return dst, errBodyFull
 			}
 			b := make([]byte, len(dst), grown)
@@ -86,6 +86,32 @@ func (r *request) fill(dst []byte, src io.Reader, limit int) ([]byte, error) {
 			return dst, err
 		}
 	}
+}
+
+// drain reads what is left of a refused body, within reason: a client that is cut off in
+// the middle of sending often never sees the answer.
+func (r *request) drain(ctx *fasthttp.RequestCtx) {
+	stream := ctx.RequestBodyStream()
+	const reason = 2 // times the largest body
+	if stream == nil || ctx.Request.Header.ContentLength() > reason*r.c.cfg.MaxBody {
+		ctx.SetConnectionClose()
+		return
+	}
+	if cap(r.buf) < 4096 {
+		r.buf = make([]byte, 4096)
+	}
+	scratch := r.buf[:cap(r.buf)]
+	defer clear(scratch)
+	for left := reason * r.c.cfg.MaxBody; left > 0; {
+		n, err := stream.Read(scratch)
+		if left -= n; err != nil {
+			if err != io.EOF {
+				break
+			}
+			return
+		}
+	}
+	ctx.SetConnectionClose()
 }
 
 // charge takes bytes from the in-flight budget until the request is over.

@@ -112,6 +112,7 @@ func (c *Collector) Start() (net.Addr, error) {
 	c.server = c.newServer()
 	go func() {
 		defer close(c.ended)
+		defer close(c.failed)
 		if err := c.server.Serve(&capped{Listener: ln, c: c}); err != nil {
 			c.failed <- fmt.Errorf("collector: serve: %w", err)
 		}
@@ -139,7 +140,7 @@ func (c *Collector) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Failed gives the reason when serving ended without Stop.
+// Failed gives the reason when serving ended by itself, and is closed when it ended.
 func (c *Collector) Failed() <-chan error { return c.failed }
 
 func appendUint(b []byte, n uint32) []byte { return strconv.AppendUint(b, uint64(n), 10) }

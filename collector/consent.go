@@ -31,6 +31,7 @@ func handleConsent(c *Collector, ctx *fasthttp.RequestCtx) {
 	defer c.release(r)
 	next, err := c.consent(ctx, r)
 	if err != nil {
+		r.drain(ctx)
 		c.sayRefused(ctx, c.refuse(err))
 		return
 	}

@@ -41,6 +41,7 @@ func (c *Collector) post(ctx *fasthttp.RequestCtx, d *dialect) {
 	r := c.acquire()
 	defer c.release(r)
 	if err := c.take(ctx, d, r); err != nil {
+		r.drain(ctx)
 		c.sayRefused(ctx, c.refuse(err))
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-events/sluice/event"
 	"github.com/sluice-events/sluice/policy"
 	"github.com/sluice-events/sluice/privacy/detect"
+	"github.com/sluice-events/sluice/privacy/web"
 )
 
 // Bounds of what an event may carry, in bytes.
@@ -223,7 +224,8 @@ func (n *normaliser) keepValue(raw *event.Raw, rule *policy.Rule, p *prop, t *tr
 	}
 	v := p.value
 	if v.Kind() == event.String && isURL(v.Str()) {
-		v = event.StringValue(stripQuery(v.Str()))
+		clean, _ := web.StripQuery(v.Str())
+		v = event.StringValue(clean)
 	}
 	raw.Props = append(raw.Props, event.Prop{Key: key, Value: v})
 	return true
@@ -296,7 +298,7 @@ func (n *normaliser) finishCampaign(raw *event.Raw) {
 	}
 	g := &raw.Campaign
 	if *g == (event.Campaign{}) && n.search != "" {
-		*g = campaignOf(n.search)
+		*g = event.Campaign(web.CampaignOf(n.search))
 	}
 	for _, part := range [...]*string{&g.Source, &g.Medium, &g.Name, &g.Term, &g.Content} {
 		if *part == "" {
@@ -368,7 +370,10 @@ func cutText(s string, n int) string {
 	return s[:n]
 }
 
-func cutURL(s string) string { return cutText(stripQuery(strings.TrimSpace(s)), maxURL) }
+func cutURL(s string) string {
+	clean, _ := web.StripQuery(strings.TrimSpace(s))
+	return cutText(clean, maxURL)
+}
 
 // isURL reports an absolute address, whose query must not travel.
 func isURL(s string) bool {

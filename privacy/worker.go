@@ -111,11 +111,11 @@ func NewWorker(p *policy.Policy, keys Keys, secrets Secrets, look Lookups, names
 	for _, s := range p.Stores {
 		w.clean[s.Purpose.Index] = Clean{store: s, cols: make([]column, len(s.Columns))}
 	}
-	w.readPolicy()
-	return w, nil
+	return w, w.readPolicy()
 }
 
-func (w *Worker) readPolicy() {
+// readPolicy keeps what the stages ask of the policy for every event.
+func (w *Worker) readPolicy() (err error) {
 	p := w.pol
 	for _, f := range p.Features {
 		w.featureBit[f.Name] = f.Mask()
@@ -135,7 +135,9 @@ func (w *Worker) readPolicy() {
 	if c := p.Classes["url"]; c != nil {
 		routes = c.Routes
 	}
-	w.routes = web.NewRoutes(routes)
+	if w.routes, err = web.NewRoutes(routes); err != nil {
+		return fmt.Errorf("privacy: %w", err)
+	}
 	if c := p.Classes["device_info"]; c != nil {
 		w.deviceRules = c.Rules
 	}
@@ -144,6 +146,7 @@ func (w *Worker) readPolicy() {
 			w.regionLevel = l
 		}
 	}
+	return nil
 }
 
 // Begin empties the rows and starts a range. now is the time of processing in Unix ms; a

@@ -98,24 +98,38 @@ func openPids(ctx context.Context, h home, purpose, at string) (*pids, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pids{tenant: cfg.Tenant, pol: pol, purpose: pu, at: when.UnixMilli(), ring: ring, topic: cfg.Enricher.LedgerTopic, tables: make(map[int32]*ledger.Table)}
+	p := &pids{tenant: cfg.Tenant, pol: pol, purpose: pu, at: when.UnixMilli(), ring: ring, tables: make(map[int32]*ledger.Table)}
 	if p.route, err = ring.Route(); err != nil {
 		return nil, err
 	}
 	if !pu.Lasting {
 		return p, nil
 	}
-	socket, err := h.addr("broker")
-	if err != nil {
+	if p.topic, err = h.addr("ledger"); err != nil {
 		return nil, err
 	}
-	if p.kafka, err = stream.NewClient(embedded.ClientOf(socket)); err != nil {
+	if p.kafka, err = h.kafka(); err != nil {
 		return nil, err
 	}
 	if p.parts, err = p.kafka.Partitions(ctx, p.topic); err != nil {
 		return nil, errors.New("the broker does not answer: lasting pseudonyms need the ledger, so `sluice up` must run")
 	}
 	return p, nil
+}
+
+// unixPrefix marks the address of the embedded broker's socket.
+const unixPrefix = "unix:"
+
+// kafka connects to the broker of what runs on the data folder.
+func (h home) kafka() (*stream.Client, error) {
+	addr, err := h.addr("broker")
+	if err != nil {
+		return nil, err
+	}
+	if socket, ok := strings.CutPrefix(addr, unixPrefix); ok {
+		return stream.NewClient(embedded.ClientOf(socket))
+	}
+	return stream.NewClient(stream.Config{Brokers: splitList(addr), ClientID: "sluice"})
 }
 
 func (p *pids) close() {

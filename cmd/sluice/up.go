@@ -31,8 +31,8 @@ import (
 
 // upFlags are what the command line may change for one start.
 type upFlags struct {
-	listen, admin, clickhouse, kafka, policy, assets string
-	demo                                             bool
+	listen, admin, clickhouse, kafka, topics, policy, assets string
+	demo                                                     bool
 }
 
 func upCommand() *cobra.Command {
@@ -53,6 +53,7 @@ the process ends.`,
 	c.Flags().StringVar(&f.admin, "admin", "", "address of the admin page (default from sluice.yaml, 127.0.0.1:8081)")
 	c.Flags().StringVar(&f.clickhouse, "clickhouse", "", "loopback address of ClickHouse's HTTP interface (default from sluice.yaml, 127.0.0.1:8123)")
 	c.Flags().StringVar(&f.kafka, "kafka", "", "use this Apache Kafka (host:port,…) instead of the embedded broker")
+	c.Flags().StringVar(&f.topics, "topics", "", "prefix of the topics and the consumer group, where several installations share a Kafka (default sluice)")
 	c.Flags().StringVar(&f.policy, "policy", "starter", "policy of a first start: starter or cn-edu; later edit policy.yaml in the data folder")
 	c.Flags().StringVar(&f.assets, "assets", "", "folder with the ClickHouse engine and the place tables")
 	c.Flags().BoolVar(&f.demo, "demo", false, "send the demo day through the front door and print answers")
@@ -131,6 +132,9 @@ func open(h home, f upFlags) (*installation, error) {
 		if o.flag != "" {
 			*o.to = o.flag
 		}
+	}
+	if e := &in.cfg.Enricher; f.topics != "" {
+		e.RawTopic, e.LedgerTopic, e.RejectedTopic, e.Group = f.topics+".raw", f.topics+".ledger", f.topics+".rejected", f.topics+"-enricher"
 	}
 	if in.log, err = daemon.Logger(os.Stderr, in.cfg.Log.Level, in.cfg.Log.Format == "json"); err != nil {
 		return nil, refused(err)
@@ -216,8 +220,11 @@ func (in *installation) ensureTopics(ctx context.Context) error {
 }
 
 func (in *installation) brokerConfig(ctx context.Context, external string) (stream.Config, error) {
+	if err := in.h.announce("ledger", in.cfg.Enricher.LedgerTopic); err != nil {
+		return stream.Config{}, err
+	}
 	if external != "" {
-		return stream.Config{Brokers: splitList(external), ClientID: "sluice"}, nil
+		return stream.Config{Brokers: splitList(external), ClientID: "sluice"}, in.h.announce("broker", external)
 	}
 	var err error
 	in.broker, err = embedded.StartBroker(ctx, embedded.Config{Dir: in.h.path("kafka"), Topics: in.topics(), MaxLogBytes: in.cfg.Broker.MaxLog, Logger: in.log})
@@ -225,7 +232,7 @@ func (in *installation) brokerConfig(ctx context.Context, external string) (stre
 		return stream.Config{}, err
 	}
 	in.stack.Push("broker", 10*time.Second, func(context.Context) error { return in.broker.Close() })
-	return in.broker.Stream(), in.h.announce("broker", in.broker.Socket())
+	return in.broker.Stream(), in.h.announce("broker", unixPrefix+in.broker.Socket())
 }
 
 // startJanitor lets the local broker forget what is dealt with.

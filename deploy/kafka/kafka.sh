@@ -20,14 +20,15 @@ java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 die() { echo "kafka.sh: $*" >&2; exit 1; }
 
 install() {
-  if ls "$home"/libs/kafka_2.13-*.jar >/dev/null 2>&1; then return; fi
+  if [[ -d $home/libs ]] && cmp -s "$here/pom.xml" "$home/pom.xml"; then return; fi
   command -v mvn >/dev/null || die "Maven (mvn) is not installed"
   mkdir -p "$home"
   # Into a folder beside it first, so that a broken download is no install.
-  rm -rf "$home/libs.part"
+  rm -rf "$home/libs.part" "$home/libs"
   mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$home/libs.part" >&2
   mv "$home/libs.part" "$home/libs"
+  cp "$here/pom.xml" "$home/pom.xml"
 }
 
 # A port that nothing listens on, below the range the kernel hands out itself.

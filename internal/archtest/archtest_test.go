@@ -89,7 +89,7 @@ func TestSealDoesNotCompile(t *testing.T) {
 	const s = "github.com/sluice-events/sluice/sinks"
 	snippets := []snippet{
 		{"honest", p + " " + s, "func f(sk sinks.Sink, w *privacy.Worker) error { return sk.Write(nil, sinks.Batch{Rows: w.Rows(0)}) }", ""},
-		{"literal", p, "var c = privacy.Clean{rows: 1}", "unknown field rows"},
+		{"literal", p, "var c = privacy.Clean{rows: 1}", "unexported field rows"},
 		{"fields", p, "func f(c *privacy.Clean) { c.rows = 2 }", "c.rows undefined"},
 		{"columns", p, "func f(c *privacy.Clean) any { return c.cols }", "c.cols undefined"},
 		{"conversion", p, "type mine struct{ n int }\n\nfunc f(m mine) privacy.Clean { return privacy.Clean(m) }", "cannot convert"},
@@ -102,7 +102,7 @@ func TestSealDoesNotCompile(t *testing.T) {
 		{"order", p, "func f(w *privacy.Worker) { w.coarsen() }", "w.coarsen undefined"},
 		{"user text", e, "func f(u event.UserID) string { return string(u) }", "cannot convert"},
 		{"user field", e, "func f(u event.UserID) string { return u.v }", "u.v undefined"},
-		{"user literal", e, "var u = event.UserID{v: \"x\"}", "unknown field v"},
+		{"user literal", e, "var u = event.UserID{v: \"x\"}", "unexported field v"},
 		{"point", e, "func f(p event.Point) float64 { return p.lat }", "p.lat undefined"},
 	}
 	overlay := struct{ Replace map[string]string }{map[string]string{}}

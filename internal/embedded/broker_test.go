@@ -206,6 +206,7 @@ func TestListenersAreSeen(t *testing.T) {
 
 // A data folder with a path too long for a socket address.
 func TestLongPath(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // to see what is left behind
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
 	b := start(t, embedded.Config{Dir: dir})
 	produce(t, client(t, b), 0, "a")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -68,23 +69,7 @@ func TestNodesKilled(t *testing.T) {
 	stop()
 	wg.Wait()
 	for part := range sent {
-		times := make(map[string]int)
-		for _, r := range values(t, c, tp, int32(part)) {
-			var off int64
-			var v string
-			fmt.Sscanf(r, "%d:%s", &off, &v)
-			times[v]++
-		}
-		for _, v := range sent[part] {
-			if times[v] != 1 {
-				t.Errorf("partition %d: %s was acknowledged and stands %d times", part, v, times[v])
-			}
-		}
-		for v, n := range times {
-			if n > 1 {
-				t.Errorf("partition %d: %s stands %d times", part, v, n)
-			}
-		}
+		onceEach(t, values(t, c, tp, int32(part)), sent[part])
 		t.Logf("partition %d: %d acknowledged, %d of unknown outcome, slowest call %v", part, len(sent[part]), len(doubt[part]), worst[part].Round(time.Millisecond))
 	}
 	offsets := <-seen
@@ -94,6 +79,26 @@ func TestNodesKilled(t *testing.T) {
 		}
 	}
 	t.Logf("the reader saw %d offsets of partition 0 in order", len(offsets))
+}
+
+// onceEach checks a partition, read as offset:value, against what was acknowledged.
+func onceEach(t *testing.T, log, acknowledged []string) {
+	t.Helper()
+	times := make(map[string]int)
+	for _, r := range log {
+		_, v, _ := strings.Cut(r, ":")
+		times[v]++
+	}
+	for _, v := range acknowledged {
+		if times[v] != 1 {
+			t.Errorf("%s was acknowledged and stands %d times", v, times[v])
+		}
+	}
+	for v, n := range times {
+		if n > 1 {
+			t.Errorf("%s stands %d times", v, n)
+		}
+	}
 }
 
 // readAlong reads partition 0 until load ends.
