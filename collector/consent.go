@@ -44,8 +44,8 @@ func (c *Collector) consent(ctx *fasthttp.RequestCtx, r *request) (next time.Tim
 	r.headers = readHeaders(&ctx.Request.Header)
 	r.client.received = c.clock().UnixMilli()
 	var p *plan
-	if k := presented(ctx); k != "" && view(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)) == "" || isBasic(ctx) {
-		if p, err = c.admit(ctx, r, presented(ctx)); err != nil {
+	if k := presented(ctx); k != "" {
+		if p, err = c.admit(ctx, r, k); err != nil {
 			return next, err
 		}
 	}
@@ -58,12 +58,7 @@ func (c *Collector) consent(ctx *fasthttp.RequestCtx, r *request) (next time.Tim
 		return next, err
 	}
 	if p == nil {
-		if k := r.key; k != "" {
-			p, err = c.admit(ctx, r, k)
-		} else {
-			p, err = c.admit(ctx, r, presented(ctx))
-		}
-		if err != nil {
+		if p, err = c.admit(ctx, r, r.key); err != nil {
 			return next, err
 		}
 	}
@@ -76,15 +71,10 @@ func (c *Collector) consent(ctx *fasthttp.RequestCtx, r *request) (next time.Tim
 		}
 	}
 	q.yes &^= q.no
-	if q.broken || q.yes|q.no == 0 || q.user == "" && q.install == "" || len(q.user) > maxID || len(q.install) > maxID {
+	if q.broken || q.yes|q.no == 0 || q.user == "" && q.install == "" && q.token == "" || len(q.user) > maxID || len(q.install) > maxID {
 		return next, &refusal{status: 400, why: refusedMalformed, code: codeShape, offset: -1}
 	}
 	return c.nextAsk(p, &q), c.act(p, r, &q)
-}
-
-func isBasic(ctx *fasthttp.RequestCtx) bool {
-	auth := view(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
-	return len(auth) > 6 && strings.EqualFold(auth[:6], "basic ")
 }
 
 // act checks the token and commits the acts.

@@ -88,6 +88,7 @@ const (
 	fromContext           // taken where declared, else left out without a count
 	fromTraits            // attributes of the person or group: taken from identify and group
 	fromUserTraits        // attributes of the person sent along: taken from identify alone
+	setAside              // said better elsewhere in the same message
 )
 
 // prop is one property before any rule.

@@ -137,10 +137,11 @@ func (r *request) nativeEvent() error {
 
 func (r *request) finishNative(m *message, props, choices int, start int64) {
 	m.props, m.choices = span{props, len(r.props)}, span{choices, len(r.choices)}
+	m.name = strings.TrimSpace(m.name)
 	switch {
 	case r.scan.offset()-start > int64(r.limit.event), m.props.to-m.props.from > r.limit.props:
 		m.refuse(reasonTooLarge)
-	case strings.TrimSpace(m.name) == "":
+	case m.name == "":
 		m.refuse(reasonSchema)
 	}
 	m.typ = typeOfName(m.name)

@@ -154,7 +154,7 @@ func (n *normaliser) page(raw *event.Raw, address string) {
 // property judges one property by the policy and puts it where its class belongs.
 func (n *normaliser) property(raw *event.Raw, p *prop) {
 	switch {
-	case p.from == fromTraits && raw.Type != event.Identify && raw.Type != event.Group,
+	case p.from == setAside, p.from == fromTraits && raw.Type != event.Identify && raw.Type != event.Group,
 		p.from == fromUserTraits && raw.Type != event.Identify:
 		return
 	}

@@ -423,3 +423,18 @@ func (r *rig) absentFloats(values ...float64) {
 		}
 	}
 }
+
+// decode opens one blob.
+func (r *rig) decode(blob []byte) []event.Raw {
+	r.t.Helper()
+	body, _, err := r.opener.Open(nil, blob)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var b event.Batch
+	if err := b.Add(body, 0); err != nil {
+		r.t.Fatal(err)
+	}
+	b.Link()
+	return b.Raws
+}

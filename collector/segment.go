@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sluice-events/sluice/event"
@@ -202,6 +203,7 @@ func (d *segmentDecoder) finish(m *message, typ string) {
 		d.screenName(m)
 	case "identify":
 		m.typ, m.name = event.Identify, "identify"
+		d.identifyTraits(m)
 	case "group":
 		m.typ, m.name = event.Group, "group"
 	case "alias":
@@ -229,7 +231,7 @@ func (d *segmentDecoder) pageProps(m *message) {
 			}
 		case "referrer":
 			if m.ctx.referrer == "" {
-				m.ctx.referrer = p.value.Str()
+				m.ctx.referrer = referrer(p.value.Str())
 			}
 		case "path", "search", "title", "hash", "name", "keywords", "tab_url", "initial_referrer",
 			"initial_referring_domain", "referring_domain":
@@ -240,6 +242,17 @@ func (d *segmentDecoder) pageProps(m *message) {
 	}
 }
 
+// identifyTraits lets the traits of the call stand for those of its context.
+func (d *segmentDecoder) identifyTraits(m *message) {
+	all := d.props[m.props.from:m.props.to]
+	own := slices.ContainsFunc(all, func(p prop) bool { return p.from == fromTraits })
+	for i := range all {
+		if own && all[i].from == fromUserTraits {
+			all[i].from = setAside
+		}
+	}
+}
+
 // screenName gives the name of a screen call its own property name.
 func (d *segmentDecoder) screenName(m *message) {
 	for i := m.props.from; i < m.props.to; i++ {
@@ -247,6 +260,14 @@ func (d *segmentDecoder) screenName(m *message) {
 			d.props[i].path = "screen_name"
 		}
 	}
+}
+
+// referrer undoes RudderStack's word for "none".
+func referrer(s string) string {
+	if s == "$direct" {
+		return ""
+	}
+	return s
 }
 
 // mergeBase fills the items from what stood beside the batch; the item wins, except that a

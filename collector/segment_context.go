@@ -49,6 +49,7 @@ func (d *segmentDecoder) contextPage(c *clientContext) error {
 			c.page, err = d.scan.label()
 		case "referrer":
 			c.referrer, err = d.scan.label()
+			c.referrer = referrer(c.referrer)
 		case "title":
 			return d.flatten("title", fromContext)
 		default: // path, search and the like are pieces of the address

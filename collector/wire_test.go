@@ -48,7 +48,7 @@ func (r *rig) replay(raw []byte) reply {
 func show(raw *event.Raw) string {
 	var b strings.Builder
 	line := func(name string, v any) {
-		if s := fmt.Sprint(v); s != "" && s != "0" && s != "false" {
+		if s := fmt.Sprint(v); s != "" && s != "0" && s != "0x0" && s != "false" {
 			fmt.Fprintf(&b, "  %s: %s\n", name, s)
 		}
 	}
@@ -143,17 +143,15 @@ func TestWireCaptures(t *testing.T) {
 		t.Skip("SLUICE_DATA is not set: the captured requests of stock clients are not there; TestWireGolden covers the dialects")
 	}
 	all := captures(t, filepath.Join(dir, "wire.tgz"))
+	browser := map[string]int{"identify": 1, "page_view": 1, "Lesson Started": 1, "group": 1, "alias": 1}
+	server := map[string]int{"identify": 1, "page_view": 1, "Lesson Started": 1, "screen_view": 1, "group": 1, "alias": 1}
 	for _, c := range []struct {
 		scenario string
 		want     map[string]int
 	}{
-		{"segment-browser/ok", map[string]int{"identify": 1, "page_view": 1, "Lesson Started": 1, "group": 1, "alias": 1}},
-		{"segment-browser/ok-batch", map[string]int{"identify": 1, "page_view": 1, "Lesson Started": 1, "group": 1, "alias": 1}},
-		{"segment-node/ok", map[string]int{"identify": 1, "page_view": 1, "Lesson Started": 1, "screen_view": 1, "group": 1, "alias": 1}},
-		{"rudder-browser/ok", map[string]int{"identify": 1, "page_view": 1, "Lesson Started": 1, "group": 1, "alias": 1, "Beacon Track": 0}},
-		{"rudder-browser/ok-batch", nil},
-		{"rudder-browser/ok-beacon", nil},
-		{"rudder-node/ok", nil},
+		{"segment-browser/ok", browser}, {"segment-browser/ok-batch", browser}, {"segment-node/ok", server},
+		{"rudder-browser/ok", browser}, {"rudder-browser/ok-batch", browser}, {"rudder-browser/ok-beacon", browser},
+		{"rudder-node/ok", server},
 	} {
 		t.Run(c.scenario, func(t *testing.T) {
 			requests := all[c.scenario]
@@ -172,21 +170,16 @@ func TestWireCaptures(t *testing.T) {
 			for i := range raws {
 				raw := &raws[i]
 				got[raw.Name]++
-				if raw.MessageID == "" || raw.User.IsZero() && raw.Install.IsZero() || raw.Clamped || raw.Retry != (raw.Received-raw.Time > 0 && raw.Retry) {
+				if raw.MessageID == "" || raw.User.IsZero() && raw.Install.IsZero() || raw.Clamped {
 					t.Errorf("%s: incomplete", raw.Name)
 				}
-				if raw.Type == event.Page && raw.Page == "" {
+				if raw.Type == event.Page && raw.Page == "" && strings.Contains(c.scenario, "browser") {
 					t.Errorf("%s has no page", raw.Name)
 				}
 			}
-			if c.want == nil {
-				if got["Lesson Started"] == 0 || got["page_view"] == 0 || got["identify"] == 0 {
-					t.Errorf("events %v", got)
-				}
-			} else if delete(c.want, "Beacon Track"); got["Lesson Started"] < c.want["Lesson Started"] || len(got) < len(c.want) {
-				t.Errorf("events %v, want %v", got, c.want)
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Error(d)
 			}
-			t.Log(got)
 			r.absent("stu@example.com", "13800138000", "wd=x", "utm_source", "114.114.114.114", "rl_anonymous_id", "三班")
 		})
 	}
