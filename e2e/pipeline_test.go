@@ -43,16 +43,6 @@ func TestDemoDay(t *testing.T) {
 	})
 }
 
-// courseLog is the real course log, or the small one written for the tests.
-func courseLog(t *testing.T) (file string, real bool) {
-	t.Helper()
-	if dir := os.Getenv("SLUICE_DATA"); dir != "" {
-		return filepath.Join(dir, "moodle-lacourse", "events.csv.gz"), true
-	}
-	t.Log("SLUICE_DATA is not set: the small course log of the tests stands in for the real one")
-	return "../internal/feed/testdata/course.csv", false
-}
-
 // checkAggregate compares agg_pid_item_day with a count made by an independent script from
 // the file itself, through `sluice pid`.
 func checkAggregate(t *testing.T, n *node, file, refusers string) {
@@ -142,16 +132,12 @@ func TestCourseLogHalfRefuses(t *testing.T) {
 // A web server's log: nobody has an id, so rows carry no pseudonym; bots, channels and
 // countries are told apart.
 func TestAccessLog(t *testing.T) {
-	dir := os.Getenv("SLUICE_DATA")
-	file := "../internal/feed/testdata/access.log"
-	if dir != "" {
-		file = filepath.Join(dir, "apache-access-log", "access.log.gz")
-	}
+	file, real := accessLog(t)
 	n := newNode(t)
 	n.start()
 	n.must("replay", file, "--as", "apache", "--host", "semicomplete.com")
 	acc := n.settled()
-	if dir != "" && acc["accepted"] != 8000 || acc["stored"] != acc["accepted"] {
+	if real && acc["accepted"] != 8000 || acc["stored"] != acc["accepted"] {
 		t.Errorf("account: %v", acc)
 	}
 	if got := n.sql("SELECT countIf(pid != toFixedString('', 16)), countIf(session != toFixedString('', 16)), countIf(consent_rev != 18446744073709551615) FROM ev_analytics"); got != "0\t0\t0" {

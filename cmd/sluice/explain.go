@@ -286,7 +286,7 @@ func (x *explainer) decide(b *event.Batch) error {
 	if err != nil {
 		return err
 	}
-	w, err := privacy.NewWorker(x.pol, x.ring, x, look, privacy.NewNames(x.pol.Wildcard.MaxEventNames))
+	w, err := privacy.NewWorker(x.pol, x.ring, x, look.stages(), privacy.NewNames(x.pol.Wildcard.MaxEventNames))
 	if err != nil {
 		return err
 	}

@@ -318,11 +318,17 @@ func dayOf(t time.Time, zone *time.Location) int64 {
 // back, and waits for whatever is away.
 func (in *installation) startStores() error {
 	in.stores.set(nil, nil, errors.New("the ClickHouse engine is starting"))
-	lookups, err := openLookups(in.assets)
+	look, err := openLookups(in.assets)
 	if err != nil {
 		return refused(err)
 	}
-	return in.background("stores", func(ctx context.Context) error { return in.runStores(ctx, lookups) })
+	if err := in.background("GeoIP database", func(ctx context.Context) error {
+		look.watch(ctx, in.log)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return in.background("stores", func(ctx context.Context) error { return in.runStores(ctx, look.stages()) })
 }
 
 func (in *installation) runStores(ctx context.Context, lookups privacy.Lookups) error {
@@ -352,8 +358,10 @@ func (in *installation) runStores(ctx context.Context, lookups privacy.Lookups) 
 	}
 	in.stores.set(sink, enr, nil)
 	var wg sync.WaitGroup
-	wg.Go(func() { in.rebuild(ctx, sink) })
 	defer wg.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	wg.Go(func() { in.rebuild(ctx, sink) })
 	return enr.Run(ctx)
 }
 
