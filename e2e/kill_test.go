@@ -7,21 +7,37 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// fingerprint is what a store must be, whatever happened on the way: the rows without what
-// belongs to the insert that brought them. Of ev_service the last weeks, since its rows
-// expire after 30 days, whenever a merge comes along.
+// fingerprint is what the stores must be, whatever happened on the way: the rows without
+// what belongs to the insert that brought them, which rows are of one person, and which of
+// one session in which order. Pseudonyms themselves differ between installations, since each
+// person's secret is drawn. Of ev_service the last weeks count: its rows expire after 30
+// days, whenever a merge comes along.
 func (n *node) fingerprint() string {
 	n.t.Helper()
-	return n.sql(`SELECT 'ev_service', count(), uniqExact(row_id), sum(cityHash64(tenant, ts, pid, row_id, event, is_bot, page, policy_rev)) FROM ev_service WHERE ts > now() - INTERVAL 25 DAY
-		UNION ALL SELECT 'ev_analytics', count(), uniqExact(row_id), sum(cityHash64(tenant, ts, row_id, event, item_id, toString(props))) FROM ev_analytics
-		UNION ALL SELECT 'ev_personalize', count(), uniqExact(row_id), sum(cityHash64(tenant, ts, row_id, event, item_id, toString(props))) FROM ev_personalize
-		UNION ALL SELECT 'agg_pid_item_day', toUInt64(sum(n)), uniqExact(pid, item_id, day), sum(cityHash64(item_id, day, total)) FROM (SELECT pid, item_id, day, sum(n) AS n, n AS total FROM agg_pid_item_day GROUP BY pid, item_id, day)
-		ORDER BY 1`)
+	const recent = "ts > now() - INTERVAL 25 DAY"
+	var parts []string
+	for store, where := range map[string]string{"ev_service": recent, "ev_analytics": "1", "ev_personalize": "1"} {
+		for of, q := range map[string]string{
+			"rows":     "SELECT cityHash64(tenant, ts, row_id, event, item_id, is_bot, page, policy_rev, toString(props)) AS h FROM %s WHERE %s",
+			"people":   "SELECT cityHash64(arraySort(groupArray(row_id))) AS h FROM %s WHERE %s GROUP BY pid",
+			"sessions": "SELECT cityHash64(arraySort(groupArray((seq, row_id)))) AS h FROM %s WHERE %s GROUP BY session",
+		} {
+			if store == "ev_service" {
+				q = strings.NewReplacer("item_id, ", "", ", toString(props)", "").Replace(q)
+			}
+			parts = append(parts, fmt.Sprintf("SELECT '%s: %s' AS what, count() AS n, sum(h) AS sum FROM ("+q+")", store, of, store, where))
+		}
+	}
+	parts = append(parts, `SELECT 'agg_pid_item_day: people' AS what, count() AS n, sum(h) AS sum FROM (
+		SELECT cityHash64(arraySort(groupArray((item_id, day, total)))) AS h FROM (
+			SELECT pid, item_id, day, sum(n) AS total FROM agg_pid_item_day GROUP BY pid, item_id, day) GROUP BY pid)`)
+	return n.sql("SELECT * FROM (" + strings.Join(parts, " UNION ALL ") + ") ORDER BY what")
 }
 
 // kill -9 of the process and of the engine, ten times at random moments of a replay: the
@@ -58,6 +74,7 @@ func TestKill(t *testing.T) {
 			}
 			done <- err
 		}()
+		n.wait(20*time.Second, "the replay's first events", func() bool { acc, _ := n.account(); return acc["accepted"] > 0 })
 		for i := range 10 {
 			time.Sleep(time.Duration(200+rnd.IntN(1200)) * time.Millisecond)
 			if len(done) > 0 {

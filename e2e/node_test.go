@@ -293,26 +293,34 @@ func (n *node) events(body string) {
 	}
 }
 
+// account is what `sluice status` says, by line.
+func (n *node) account() (acc map[string]int64, closes bool) {
+	n.t.Helper()
+	out, err := n.command("", "status")
+	if err != nil {
+		return nil, false
+	}
+	acc = make(map[string]int64)
+	for _, line := range strings.Split(out, "\n") {
+		i := strings.LastIndexByte(strings.TrimRight(line, " "), ' ')
+		if i < 0 {
+			continue
+		}
+		if v, err := strconv.ParseInt(strings.TrimSpace(line[i:]), 10, 64); err == nil {
+			acc[strings.TrimSpace(line[:i])] = v
+		}
+	}
+	return acc, strings.Contains(out, "the account closes")
+}
+
 // settled waits until nothing is in flight and the account closes.
 func (n *node) settled() map[string]int64 {
 	n.t.Helper()
 	var acc map[string]int64
 	n.wait(90*time.Second, "settled", func() bool {
-		out, err := n.command("", "status")
-		if err != nil || !strings.Contains(out, "the account closes") {
-			return false
-		}
-		acc = make(map[string]int64)
-		for _, line := range strings.Split(out, "\n") {
-			i := strings.LastIndexByte(strings.TrimRight(line, " "), ' ')
-			if i < 0 {
-				continue
-			}
-			if v, err := strconv.ParseInt(strings.TrimSpace(line[i:]), 10, 64); err == nil {
-				acc[strings.TrimSpace(line[:i])] = v
-			}
-		}
-		return acc["in flight"] == 0
+		var closes bool
+		acc, closes = n.account()
+		return closes && acc["in flight"] == 0
 	})
 	return acc
 }
