@@ -54,15 +54,17 @@ bench: ## the benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 generate: build ## documents that follow from the shipped policies
-	bin/sluice policy docs --policy deploy/policies/starter.yaml --out docs/starter
+	bin/sluice policy docs --policy deploy/policies/starter.yaml --out docs
 	bin/sluice policy docs --policy deploy/policies/cn-edu.yaml --out docs/cn-edu
 
 .PHONY: generate-check
 generate-check: build
-	@tmp=$$(mktemp -d); for p in starter cn-edu; do \
-	  bin/sluice policy docs --policy deploy/policies/$$p.yaml --out $$tmp/$$p >/dev/null; \
-	  diff -r $$tmp/$$p docs/$$p || { echo "docs/$$p is not what the policy says: run make generate"; rm -rf $$tmp; exit 1; }; \
-	done; rm -rf $$tmp
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	bin/sluice policy docs --policy deploy/policies/starter.yaml --out $$tmp >/dev/null; \
+	bin/sluice policy docs --policy deploy/policies/cn-edu.yaml --out $$tmp/cn-edu >/dev/null; \
+	(cd $$tmp && find . -type f) | while read -r f; do \
+	  cmp -s $$tmp/$$f docs/$$f || { echo "docs/$$f is not what the policy says: run make generate"; exit 1; }; \
+	done
 
 clean: ## remove what was built; the data folder and .deps stay
 	rm -rf bin build
