@@ -39,7 +39,8 @@ type writeKey struct {
 }
 
 type adminConfig struct {
-	Listen string `yaml:"listen"` // loopback or an internal network
+	Listen string   `yaml:"listen"`          // loopback or an internal network
+	Hosts  []string `yaml:"hosts,omitempty"` // further names it is reached under, as behind a proxy; any other is refused
 }
 
 type clickhouseConfig struct {

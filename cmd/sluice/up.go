@@ -475,17 +475,10 @@ func (in *installation) rebuildDays(ctx context.Context, sink *clickhouse.Sink) 
 
 func (in *installation) startAdmin() error {
 	mux := http.NewServeMux()
-	mux.Handle("/", web.Handler(web.Source{
-		Account: in.stores.account,
-		Last: func(n int) any {
-			if _, enr, _ := in.stores.get(); enr != nil {
-				return enr.Last(n)
-			}
-			return []enricher.Trace{}
-		},
-		About: func() any { return map[string]any{"policy": in.pol.Name, "rev": in.pol.Rev, "version": version} },
-	}))
-	admin, err := daemon.StartAdmin(in.cfg.Admin.Listen, promhttp.HandlerFor(in.reg, promhttp.HandlerOpts{}), in.checks(), mux)
+	hosts := web.NewHosts(in.cfg.Admin.Listen, in.cfg.Admin.Hosts...)
+	mux.Handle("/", web.Handler(in.page(), hosts))
+	metrics := promhttp.HandlerFor(in.reg, promhttp.HandlerOpts{})
+	admin, err := daemon.StartAdmin(in.cfg.Admin.Listen, hosts.Guard(metrics), in.checks(), mux)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func TestGeneralize(t *testing.T) {
 	}
 	for in, want := range map[[2]string]string{
 		{"Android", "14.0.2"}: "Android 14", {"Android 14.0.2", ""}: "Android 14", {"iPhone OS", "17.5"}: "iOS 17",
-		{"ios", "9"}: "iOS 9", {"Mac OS X", "10.15.7"}: "macOS 10", {"Windows", "10.0"}: "Windows 10", {"HarmonyOS", "4.2.0"}: "HarmonyOS 4",
+		{"ios", "9"}: "iOS 9", {"Mac OS X", "10.15.7"}: "macOS 10", {"Windows", "10.0"}: "Windows 10", {"Windows", "6.1"}: "Windows 7", {"Windows", "5.1"}: "Windows XP", {"Windows", "11"}: "Windows 11", {"HarmonyOS", "4.2.0"}: "HarmonyOS 4",
 		{"Linux", "x86_64"}: "Linux", {"android", ""}: "Android", {"Android", "13812345678"}: "Android",
 		{"王小明", "1"}: "Other", {"", "14"}: "",
 	} {

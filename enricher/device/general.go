@@ -25,6 +25,9 @@ var systems = [...]struct{ prefix, family string }{
 // withoutVersion are families whose version says a kernel or a build.
 var withoutVersion = map[string]bool{"Linux": true, "ChromeOS": true, "FreeBSD": true}
 
+// windowsNT are releases of Windows by the version that user agents tell.
+var windowsNT = map[string]string{"6.3": "8", "6.2": "8", "6.1": "7", "6.0": "Vista", "5.2": "XP", "5.1": "XP", "5.0": "2000"}
+
 // GeneralizeOS returns family and major version, as in "Android 14" for
 // ("Android", "14.0.2") or ("android 14.0.2", ""). A system that is not known
 // gives "Other", an empty name the empty string.
@@ -39,6 +42,9 @@ func GeneralizeOS(name, version string) string {
 		}
 		if version == "" {
 			version = lower[len(s.prefix):]
+		}
+		if release, ok := windowsNT[version]; ok && s.family == "Windows" {
+			return s.family + " " + release
 		}
 		major := majorOf(version)
 		if major == "" || withoutVersion[s.family] {

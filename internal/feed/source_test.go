@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,8 +212,11 @@ func TestAccessLog(t *testing.T) {
 		t.Error("total", Total(src))
 	}
 	opt.NoConsent = true
-	src, err = OpenApache([]string{"testdata/access.log"}, "https://site.example", opt)
+	src, err = OpenApache([]string{"testdata/access.log"}, "site.example", opt)
 	for _, m := range drain(t, src, err) {
+		if !strings.HasPrefix(m.Client.Page, "https://site.example/") && m.Client.Page != "http://proxy.example/d" {
+			t.Error("page:", m.Client.Page)
+		}
 		if m.Consent != nil {
 			t.Error("consent although switched off")
 		}

@@ -26,8 +26,12 @@ type stream struct {
 }
 
 // OpenApache reads web server logs in the combined format (also gzip). Each line becomes a
-// page_view without any id; host, as in https://shop.example, stands before the path.
+// page_view without any id; host, as in https://shop.example, stands before the path, and
+// https is meant when it names no scheme.
 func OpenApache(paths []string, host string, opt Options) (Source, error) {
+	if !strings.Contains(host, "://") {
+		host = "https://" + host
+	}
 	var yes Choices
 	if !opt.NoConsent {
 		yes = All(opt.Purposes, true)
