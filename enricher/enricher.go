@@ -94,8 +94,9 @@ type Enricher struct {
 	ledger      *stream.Producer
 	insert      chan struct{} // one insert of this process at a time
 
-	mu    sync.Mutex
-	parts map[int32]*partState
+	mu      sync.Mutex
+	parts   map[int32]*partState
+	waiting map[string]int // goroutines that wait, by part
 }
 
 // partState is what others may see of a partition.
@@ -110,7 +111,7 @@ func New(cfg Config, d Deps) (*Enricher, error) {
 		return nil, err
 	}
 	e := &Enricher{cfg: cfg, d: d, m: newMetrics(d.Metrics), last: newRing(200), name: privacy.NewNames(d.Policy.Wildcard.MaxEventNames),
-		insert: make(chan struct{}, 1), parts: make(map[int32]*partState)}
+		insert: make(chan struct{}, 1), parts: make(map[int32]*partState), waiting: make(map[string]int)}
 	if _, err := privacy.NewWorker(d.Policy, d.Keys, nil, d.Lookups, e.name); err != nil {
 		return nil, fmt.Errorf("enricher: %w", err)
 	}
@@ -132,7 +133,7 @@ func (e *Enricher) Run(ctx context.Context) error {
 // prepare asks the broker for what does not change while the process runs.
 func (e *Enricher) prepare(ctx context.Context) error {
 	var raw, led int
-	err := e.patiently(ctx, "broker", func() (err error) {
+	err := e.patiently(ctx, partBroker, func() (err error) {
 		if e.incarnation, err = e.d.Kafka.Incarnation(ctx, e.cfg.RawTopic); err != nil {
 			return err
 		}
@@ -154,29 +155,49 @@ func (e *Enricher) prepare(ctx context.Context) error {
 	return nil
 }
 
-// patiently calls f until it succeeds, for as long as what fails is only away. It says once
-// that it waits, and once that it goes on.
+// The parts that can be away; also the kinds of errors_total.
+const (
+	partBroker = "broker"
+	partStore  = "store"
+)
+
+// waits adds to the number of goroutines that wait for a part. It says so when the first
+// begins and when the last goes on, however many partitions wait.
+func (e *Enricher) waits(part string, add int, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before := e.waiting[part]
+	e.waiting[part] += add
+	switch {
+	case before == 0:
+		e.d.Log.Warn("not available, waiting", "part", part, "error", err)
+	case e.waiting[part] == 0 && err == nil:
+		e.d.Log.Info("available again", "part", part)
+	}
+}
+
+// patiently calls f until it succeeds, for as long as what fails is only away.
 func (e *Enricher) patiently(ctx context.Context, part string, f func() error) error {
 	waiting := false
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := f()
-		if err == nil {
-			if waiting {
-				e.d.Log.Info("available again", "part", part)
-			}
-			return nil
+		done := err == nil || !isAway(err) || ctx.Err() != nil
+		if done && waiting {
+			e.waits(part, -1, err)
 		}
-		if !isAway(err) || ctx.Err() != nil {
+		if done {
 			return err
 		}
 		if !waiting {
-			e.d.Log.Warn("not available, waiting", "part", part, "error", err)
+			e.waits(part, 1, err)
 			waiting = true
 		}
 		e.m.errors.WithLabelValues(part).Inc()
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", stream.ErrRetryable, context.Cause(ctx))
+			err := context.Cause(ctx)
+			e.waits(part, -1, err)
+			return fmt.Errorf("%w: %w", stream.ErrRetryable, err)
 		case <-time.After(wait):
 		}
 	}

@@ -35,6 +35,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for _, r := range privacy.Reasons() {
 		m.discarded.WithLabelValues(r.String())
 	}
+	for _, kind := range []string{partBroker, partStore} {
+		m.errors.WithLabelValues(kind)
+	}
 	return m
 }
 

@@ -251,7 +251,7 @@ func (p *partition) gather(ctx context.Context, from int64) (int64, error) {
 // broker's absence.
 func (p *partition) next(ctx context.Context) (*stream.Record, error) {
 	if len(p.spare) == 0 {
-		err := p.e.patiently(ctx, "broker", func() (err error) {
+		err := p.e.patiently(ctx, partBroker, func() (err error) {
 			p.spare, err = p.fetch.Next(ctx)
 			return err
 		})

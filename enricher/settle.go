@@ -224,7 +224,7 @@ func (p *partition) store(ctx context.Context, rng privacy.Range, in intent, att
 
 // insert repeats one insert under its token until the store has it.
 func (p *partition) insert(ctx context.Context, store string, attempt int, write func(attempt int) error) error {
-	err := p.e.patiently(ctx, "store", func() error {
+	err := p.e.patiently(ctx, partStore, func() error {
 		err := write(attempt)
 		attempt++
 		return err
