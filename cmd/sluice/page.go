@@ -32,7 +32,7 @@ func (in *installation) page() web.Source {
 			if err != nil {
 				return a, err
 			}
-			a.Refused, err = refusedRequests(in.reg)
+			a.Door, err = atDoor(in.reg)
 			return a, err
 		},
 		Last: func(n int) ([]web.Event, error) {
@@ -120,22 +120,25 @@ func shownEvents(traces []enricher.Trace, pol *policy.Policy) []web.Event {
 	return out
 }
 
-// refusedRequests counts what never entered the account.
-func refusedRequests(reg *prometheus.Registry) (map[string]uint64, error) {
+// atDoor counts what never entered the account.
+func atDoor(reg *prometheus.Registry) (web.Door, error) {
+	d := web.Door{Refused: make(map[string]uint64), Discarded: make(map[string]uint64)}
 	families, err := reg.Gather()
 	if err != nil {
-		return nil, err
+		return d, err
 	}
-	out := make(map[string]uint64)
 	for _, f := range families {
-		if f.GetName() != "sluice_collector_refused_total" {
+		to, ok := map[string]map[string]uint64{
+			"sluice_collector_refused_total": d.Refused, "sluice_collector_discarded_events_total": d.Discarded,
+		}[f.GetName()]
+		if !ok {
 			continue
 		}
 		for _, m := range f.GetMetric() {
 			if n := m.GetCounter().GetValue(); n > 0 {
-				out[m.GetLabel()[0].GetValue()] = uint64(n)
+				to[m.GetLabel()[0].GetValue()] = uint64(n)
 			}
 		}
 	}
-	return out, nil
+	return d, nil
 }

@@ -3,7 +3,7 @@
 # but Debian packages for tests.
 #
 #   install.sh run     the ClickHouse engine, the GeoIP and place tables, user agents
-#   install.sh test    also real Kafka, a browser, and stock ClickHouse clients
+#   install.sh test    also real Kafka, a browser with accessibility checks, and stock ClickHouse clients
 #
 # Each step is skipped when what it installs is there in the wanted version.
 set -euo pipefail
@@ -55,6 +55,8 @@ browser() {
 clients() {
   local t=$root/internal/engine/testdata
   npm_ci js "$t/js/package.json" "$t/js/package-lock.json"
+  # the accessibility checks that a test runs on the built-in page
+  npm_ci axe "$root/dashboards/web/testdata/axe/package.json" "$root/dashboards/web/testdata/axe/package-lock.json"
   local stamp
   stamp=$(sha256sum "$t/python/requirements.txt" | cut -c1-64)
   [[ -f $deps/venv/.lock && $(<"$deps/venv/.lock") == "$stamp" ]] && return
