@@ -33,11 +33,9 @@ npm_ci() {
 
 engine() {
   npm_ci npm "$here/package.json" "$here/package-lock.json"
-  local arch=x64
-  [[ $(uname -m) == aarch64 ]] && arch=arm64
-  local lib=$deps/npm/node_modules/@chdb/lib-linux-$arch-gnu/libchdb.so
-  [[ -f $lib ]] || { echo "deps: there is no ClickHouse engine for $(uname -s) $(uname -m): Linux with glibc on x86-64 or arm64 is needed" >&2; exit 1; }
-  ln -sfn "../npm/node_modules/@chdb/lib-linux-$arch-gnu/libchdb.so" "$deps/lib/libchdb.so"
+  local lib=node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
+  [[ -f $deps/npm/$lib ]] || { echo "deps: there is no ClickHouse engine for $(uname -s) $(uname -m): Linux with glibc on x86-64 is needed" >&2; exit 1; }
+  ln -sfn "../npm/$lib" "$deps/lib/libchdb.so"
 }
 
 places() {
