@@ -55,6 +55,7 @@ type Table struct {
 	dirty  map[key]*privacy.Person
 	blank  *privacy.Person // lent to whoever has no record
 	lent   bool
+	locked map[key]struct{} // while loading: records whose KEK is gone, so far
 
 	Skipped uint64 // records with a key that is not ours
 }
@@ -75,13 +76,17 @@ func Load(ctx context.Context, log Log, out Writer, keys Keys, route seal.RouteK
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	t := &Table{topic: topic, partition: partition, out: out, kek: kek, mac: mac, route: route,
-		people: make(map[key]*privacy.Person), dirty: make(map[key]*privacy.Person), blank: privacy.NewPerson(0)}
+		people: make(map[key]*privacy.Person), dirty: make(map[key]*privacy.Person), locked: make(map[key]struct{}), blank: privacy.NewPerson(0)}
 	_, err = log.ReadAll(ctx, topic, partition, 0, -1, stream.FetchConfig{}, func(r stream.Record) error {
 		return t.take(r, keys)
 	})
+	if err == nil && len(t.locked) > 0 {
+		err = fmt.Errorf("%d records are sealed under a key that is gone", len(t.locked))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ledger: load partition %d: %w", partition, err)
 	}
+	t.locked = nil
 	return t, nil
 }
 
@@ -92,6 +97,7 @@ func (t *Table) take(r stream.Record, keys Keys) error {
 		return nil
 	}
 	k := key(r.Key)
+	delete(t.locked, k)
 	if r.Value == nil {
 		delete(t.people, k)
 		return nil
@@ -102,8 +108,9 @@ func (t *Table) take(r stream.Record, keys Keys) error {
 	}
 	kek, err := keys.KEK(t.partition, id)
 	if errors.Is(err, seal.ErrNoKey) {
-		// Its KEK was rolled away, so a newer version of the record follows.
+		// Its KEK was rolled away, so a newer version of the record must follow.
 		delete(t.people, k)
+		t.locked[k] = struct{}{}
 		return nil
 	}
 	if err != nil {

@@ -48,7 +48,7 @@ func appendRecord(b []byte, p *privacy.Person) []byte {
 	b = appendVarint(b, fGuardian, uint64(p.Guardian))
 	b = appendVarint(b, fRev, p.Rev)
 	b = appendVarint(b, fNotBefore, uint64(p.NotBefore))
-	b = appendVarint(b, fOffset, protowire.EncodeZigZag(p.Applied.Offset))
+	b = appendVarint(b, fOffset, uint64(p.Applied.Offset+1)) // 0: no act yet
 	b = appendVarint(b, fIndex, uint64(p.Applied.Index))
 	if p.HasSecret {
 		b = protowire.AppendBytes(protowire.AppendTag(b, fSecret, protowire.BytesType), p.Secret[:])
@@ -103,6 +103,9 @@ func parseRecord(msg []byte) (*privacy.Person, error) {
 		case fBucket:
 			p.Bucket = uint16(v)
 		case fAge:
+			if v > uint64(privacy.AgeAdult) {
+				return errRecord // a band this build does not know must not be read as grown up
+			}
 			p.Age = privacy.Age(v)
 		case fGuardian:
 			p.Guardian = int64(v)
@@ -111,7 +114,7 @@ func parseRecord(msg []byte) (*privacy.Person, error) {
 		case fNotBefore:
 			p.NotBefore = int64(v)
 		case fOffset:
-			p.Applied.Offset = protowire.DecodeZigZag(v)
+			p.Applied.Offset = int64(v) - 1
 		case fIndex:
 			p.Applied.Index = int32(v)
 		case fSecret:
@@ -137,6 +140,9 @@ func parseGrant(msg []byte) (g privacy.Grant, err error) {
 		case gBit:
 			bit = v
 		case gState:
+			if v > uint64(privacy.Withdrawn) {
+				return errRecord // a state this build does not know must not be read as a mild one
+			}
 			g.State = privacy.State(v)
 		case gSince:
 			g.Since = int64(v)
@@ -151,8 +157,8 @@ func parseGrant(msg []byte) (g privacy.Grant, err error) {
 		}
 		return nil
 	})
-	if err == nil && (bit == 0 || bit > 64 || g.State > privacy.Withdrawn) {
-		return g, errRecord // a state this build does not know must not be read as a mild one
+	if err == nil && (bit == 0 || bit > 64) {
+		return g, errRecord
 	}
 	g.Bit = uint8(bit - 1)
 	return g, err
