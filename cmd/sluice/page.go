@@ -86,6 +86,12 @@ func firstEvent(pol *policy.Policy) string {
 		e.Event, e.Props = names[0], nil
 		plan = pol.Events[names[0]]
 	}
+	if plan != nil && len(plan.Item) > 0 && e.Props[plan.Item[0]] == "" { // some stores need an item
+		if e.Props == nil {
+			e.Props = make(map[string]string)
+		}
+		e.Props[plan.Item[0]] = "lesson-1"
+	}
 	if plan != nil && pol.Consent.SignalsMayGrant {
 		e.Consent = make(map[string]bool)
 		for _, pu := range plan.Purposes {

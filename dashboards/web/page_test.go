@@ -64,7 +64,7 @@ func TestPageOfInstallation(t *testing.T) {
 			t.Errorf("the first event has no %q:\n%s", want, got)
 		}
 	}
-	if b.text("#empty-title") != "" {
+	if !eval[bool](b, `document.getElementById("empty").hidden`) {
 		t.Error("the empty state is still there")
 	}
 
@@ -161,12 +161,21 @@ func compareEvents(b *tab) {
 	if n := eval[int](b, `document.querySelectorAll("#events img, #events script").length`); n != 0 {
 		b.t.Errorf("%d elements were made from the name of an event", n)
 	}
-	b.do(chromedp.SetValue("#which", "none"))
-	eval[chromedp.Void](b, `document.getElementById("which").dispatchEvent(new Event("change")); undefined`)
-	if got := b.text("#events"); strings.Contains(got, "kept in 2") || !strings.Contains(got, "kept in 0 of 3") {
+	b.choose("none")
+	if got := b.text("#last"); !strings.Contains(got, "None of the last events is of this kind") || strings.Contains(got, "kept in") {
 		b.t.Errorf("events that no store has:\n%s", got)
 	}
-	b.do(chromedp.SetValue("#which", "all"))
+	b.choose("some")
+	if got := b.text("#events"); strings.Contains(got, "risk_signal") || !strings.Contains(got, "login") {
+		b.t.Errorf("events that a store did not take:\n%s", got)
+	}
+	b.choose("all")
+}
+
+// choose picks which events are shown.
+func (b *tab) choose(which string) {
+	b.t.Helper()
+	b.do(chromedp.SetValue("#which", which))
 	eval[chromedp.Void](b, `document.getElementById("which").dispatchEvent(new Event("change")); undefined`)
 }
 
@@ -194,6 +203,36 @@ func keyboard(b *tab) {
 	b.until("paused", `document.getElementById("link").dataset.state === "paused" && document.getElementById("pause").innerText === "Resume"`)
 	b.do(chromedp.KeyEvent(" "))
 	b.until("live again", `document.getElementById("link").dataset.state === "live"`)
+}
+
+// Under a strict policy the page names its clauses, says what a child needs before a store
+// takes anything, and shows what the door itself did not take.
+func TestPageUnderStrictPolicy(t *testing.T) {
+	b := newTab(t)
+	n := startNode(t, "--policy", "cn-edu")
+	b.open(n.page())
+	b.until("live", `document.body.dataset.link === "live"`)
+	key := regexp.MustCompile(`X-Write-Key: (\w+)`).FindStringSubmatch(b.text("#curl"))[1]
+	code := n.send(key, `{"event":"lesson_play","id":"s1","user_id":"cnry-user","props":{"item_id":"L1","phone":"13812345678"},"consent":{"improve":true}}`,
+		`{"event":"cnry_never_declared","id":"s2","user_id":"cnry-user"}`)
+	if code != 200 {
+		t.Fatalf("events: %d", code)
+	}
+	b.until("showing the event", `document.querySelectorAll(".event").length === 1 && document.querySelector("#figures .dropped dd").innerText === "1"`)
+	b.choose("none")
+	got := b.text("#events")
+	for _, want := range []string{"lesson_play", "kept in 0 of 2 stores", "improve · clause 4-3", "personalize · clause 3.2, 4-5", "closed to children", "let the guardian consent", "1 property was cut at the door"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the event has no %q:\n%s", want, got)
+		}
+	}
+	if got := b.text("#turned"); !strings.Contains(got, "event not declared") {
+		t.Errorf("the door: %s", got)
+	}
+	if whole := eval[string](b, "document.documentElement.outerHTML"); strings.Contains(whole, "cnry") || strings.Contains(whole, "1381234") {
+		t.Errorf("a value is on the page:\n%s", whole)
+	}
+	b.quiet()
 }
 
 // What an installation seldom comes to: an open account, rejects, large figures, long
@@ -294,6 +333,11 @@ func manyEvents() (out []web.Event) {
 // more shows the rest, joined where neighbours are alike, and moves the focus to it.
 func more(b *tab) {
 	b.t.Helper()
+	b.choose("none")
+	if got := b.text("#events"); strings.Contains(got, "kept in 2") || !strings.Contains(got, "in no store") {
+		b.t.Errorf("events that no store has:\n%s", got)
+	}
+	b.choose("all")
 	if got := b.text("#events"); !strings.Contains(got, "2 alike") {
 		b.t.Errorf("neighbours that are alike are not joined:\n%s", got)
 	}

@@ -52,7 +52,7 @@ function event({ e, n }, about) {
       el("span", { class: `tag ${state}` }, stores.length ? t("keptin")(kept, stores.length) : t("nowhereEvent")),
       el("time", { datetime: e.time, title: at.toLocaleString(locale()) }, clock(at))),
     el("ul", {}, ...stores.map((s) => outcome(s, about)), ...(stores.length ? [] : [why(e.reason, about, e.advice)])),
-    e.cut_at_door ? el("p", { class: "cut" }, t("cut")(num(e.cut_at_door))) : null);
+    e.cut_at_door ? el("p", { class: "cut" }, t("cut")(e.cut_at_door, num(e.cut_at_door))) : null);
 }
 
 function outcome(s, about) {
@@ -60,14 +60,14 @@ function outcome(s, about) {
   if (s.reason) return why(s.reason, about, s.advice, where);
   const columns = (s.kept || []).flatMap((c, i) => (i ? [" ", el("code", {}, c)] : [el("code", {}, c)]));
   return el("li", { class: "kept" }, where, el("div", { class: "what" },
-    el("b", {}, t("kept")), el("span", { class: "cols" }, ...(columns.length ? columns : [t("bare")]))));
+    el("b", {}, t("kept")), " ", el("span", { class: "cols" }, ...(columns.length ? columns : [t("bare")]))));
 }
 
 function why(code, about, advice, where) {
   const r = reason(code, about, advice);
   const kind = /^rejected|^set aside/.test(about?.reasons?.[code]?.what || "") ? "rejected" : "dropped";
   return el("li", { class: "drop" }, where, el("div", { class: "what" },
-    el("b", {}, t(kind).toLocaleLowerCase(locale())), el("span", {}, r.what),
+    el("b", {}, t(kind).toLocaleLowerCase(locale())), " ", el("span", {}, r.what),
     r.todo && el("span", { class: "todo" }, el("span", { class: "soft" }, `${t("todo")}: `), r.todo)));
 }
 

@@ -10,7 +10,7 @@ const en = {
   account: "Account", accepted: "Accepted", stored: "Stored", dropped: "Dropped", rejected: "Rejected", in_flight: "In flight",
   closed: "Closes: every accepted event is accounted for.",
   open: (n) => `Open by ${n}. While events are being written that is normal; if it stays, run sluice doctor.`,
-  rows: "Rows by store", store: "Store", rowcount: "Rows", withheld: "Events without a row", allrows: "none",
+  rows: "Rows by store", store: "Store", rowcount: "Rows", withheld: "Without a row", allrows: "none",
   reasons: "Events that no store has", reason: "Reason", events: "Events", times: "Times", noreasons: "None: nothing was dropped or rejected.",
   door: "Turned away at the door", doornote: "Outside the account, since the last start.", request: "request", discarded: "event",
   last: "Last events", lastnote: "Names of columns and reasons only; no value of an event is shown.",
@@ -22,7 +22,7 @@ const en = {
   kept: "kept", bare: "the bare event, no columns", columns: "Columns", clause: "clause", todo: "What to do", nowhereEvent: "in no store",
   keptin: (k, n) => `kept in ${k} of ${n} ${n === 1 ? "store" : "stores"}`, alike: (n) => `${n} alike`,
   undeclared: "not declared", hidden: "name hidden: it may hold an id", user: "user", install: "install", none: "no id",
-  cut: (n) => `${n} ${n === 1 ? "property was" : "properties were"} cut at the door: forbidden by the policy, or not declared.`,
+  cut: (n, shown) => `${shown} ${n === 1 ? "property was" : "properties were"} cut at the door: forbidden by the policy, or not declared.`,
   foot: "Figures come from the account table in the store and from the messages that wait in the broker.",
   turned: {
     no_key: "no write key", unknown_key: "unknown write key", no_policy: "the write key has no policy", origin: "origin not allowed for the key", quota: "quota of the key",
@@ -52,7 +52,7 @@ const zh = {
   kept: "保留", bare: "仅事件本身，没有列", columns: "列", clause: "条款", todo: "怎么办", nowhereEvent: "不在任何存储中",
   keptin: (k, n) => `${n} 个存储中保留于 ${k} 个`, alike: (n) => `${n} 个相同`,
   undeclared: "未声明", hidden: "名称已隐藏：其中可能有标识", user: "用户", install: "安装", none: "无标识",
-  cut: (n) => `${n} 个属性在入口处被去除：策略禁止，或没有声明。`,
+  cut: (n, shown) => `${shown} 个属性在入口处被去除：策略禁止，或没有声明。`,
   foot: "数字来自存储中的账目表和消息队列里等待的消息。",
   turned: {
     no_key: "缺少写入密钥", unknown_key: "未知的写入密钥", no_policy: "写入密钥没有策略", origin: "密钥不允许此来源", quota: "超出密钥的配额",
