@@ -13,8 +13,8 @@ type Explanation struct {
 // stands for the purpose's name, or for "the purpose".
 var reasonText = map[string]struct{ what, advice string }{
 	"kept":              {"stored", "nothing to do"},
-	"no_consent":        {"dropped, no consent", `send context.consent with "{purpose}": true if the policy lets signals grant, or POST /v1/consent; without a user or install id no consent is found`},
-	"undeclared_event":  {"dropped, the event is not in the tracking plan", `add it to events with its purposes and fields, or run "sluice policy infer" for a proposal`},
+	"no_consent":        {"dropped, no consent", `send context.consent with "{purpose}": true, or POST /v1/consent; without a user or install id only the event's own consent counts`},
+	"undeclared_event":  {"dropped, the event is not in the tracking plan", "add it to the policy's events, with its purposes and fields"},
 	"empty":             {"dropped, nothing of it was left", "send at least one field that {purpose} takes, or set empty_after_filter: keep"},
 	"no_item":           {"dropped, the event names no item", "send the field listed under item of this event"},
 	"duplicate":         {"dropped, this message id was seen before", "nothing to do: a retry was recognised; give new events new ids"},
@@ -53,7 +53,7 @@ func (p *Policy) Explain(reason string, purpose *Purpose) Explanation {
 		x.What, x.Clause = purpose.Name+": "+text.what, purpose.Clause
 	}
 	if reason == "no_consent" && !p.Consent.SignalsMayGrant {
-		x.Advice = "POST /v1/consent: under this policy a consent object sent with an event can only narrow; without a user or install id no consent is found"
+		x.Advice = "POST /v1/consent: under this policy a consent object sent with an event can only narrow; without a user or install id there is no consent"
 	}
 	return x
 }
@@ -63,7 +63,7 @@ func (p *Policy) ExplainClass(class string) Explanation {
 	c, known := p.Classes[class]
 	switch {
 	case class == "undeclared":
-		return Explanation{What: "dropped, the event does not declare this field", Advice: `add it to the event's fields with its class, or run "sluice policy infer"`}
+		return Explanation{What: "dropped, the event does not declare this field", Advice: "add it to the event's fields with its class"}
 	case !known:
 		return Explanation{What: echo(class) + ": no such class"}
 	}

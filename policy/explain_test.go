@@ -17,7 +17,7 @@ func TestExplain(t *testing.T) {
 	}
 	f(starter.Explain("no_consent", analytics), "analytics: dropped, no consent", "GDPR 6(1)(a)", `context.consent with "analytics": true`)
 	f(edu.Explain("no_consent", improve), "improve: dropped, no consent", "4-3", "can only narrow")
-	f(edu.Explain("undeclared_event", nil), "dropped, the event is not in the tracking plan", "", "policy infer")
+	f(edu.Explain("undeclared_event", nil), "dropped, the event is not in the tracking plan", "", "policy's events")
 	f(edu.Explain("gremlins", nil), "gremlins: no such reason", "", "")
 	f(edu.ExplainClass("identity_core"), "identity_core: never taken", "2.1", "do not send it")
 	f(edu.ExplainClass("geo_point"), "geo_point: kept as a place no finer than the purpose may hold", "2.2.2-1", "location")

@@ -61,7 +61,7 @@ const zh = {
   },
   reasonText: {
     no_consent: ["没有同意", "随事件发送同意对象，或调用 POST /v1/consent；没有用户或安装标识就找不到同意"],
-    undeclared_event: ["跟踪计划中没有这个事件", "把它连同用途和字段加入 events，或运行 sluice policy infer 得到建议"],
+    undeclared_event: ["跟踪计划中没有这个事件", "把它连同用途和字段加入策略的 events"],
     empty: ["没有留下任何字段", "至少发送此用途接收的一个字段，或设置 empty_after_filter: keep"],
     no_item: ["事件没有内容编号", "发送此事件 item 一项列出的字段"],
     duplicate: ["此消息编号已经见过", "无需处理：识别出一次重发；新事件请用新的编号"],
