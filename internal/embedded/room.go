@@ -37,6 +37,7 @@ func (b *Broker) measureLoop(ctx context.Context) {
 	defer close(b.done)
 	t := time.NewTicker(measureEvery)
 	defer t.Stop()
+	full := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,6 +45,14 @@ func (b *Broker) measureLoop(ctx context.Context) {
 		case <-t.C:
 			b.measure()
 		}
+		err := b.Room()
+		switch {
+		case err != nil && !full:
+			b.cfg.Logger.Error("no room for more events: they are refused until there is; free disk space, or wait for the stores to catch up", "error", err)
+		case err == nil && full:
+			b.cfg.Logger.Info("room for events again")
+		}
+		full = err != nil
 	}
 }
 
