@@ -11,11 +11,12 @@ import (
 	"github.com/sluice-events/sluice/internal/seal"
 )
 
-// client is who sent a request. The full address stays in here, wrapped, until the
-// request is answered.
+// client is who sent a request. The full address stays in here until the request is
+// answered.
 type client struct {
+	unprintable
 	key      *key
-	addr     netip.Addr
+	addr     event.Addr
 	received int64 // Unix ms
 
 	// What was made of addr for events that declare an address; each once per request.
@@ -105,7 +106,7 @@ func (n *normaliser) clientAddress(v event.Value) bool {
 // where the event declares an address. A server's own address is nobody's: with such a key
 // an event without an address of its user gets none.
 func (n *normaliser) address(raw *event.Raw) error {
-	a, own := n.client.addr, true
+	a, own := n.client.addr.Reveal(), true
 	if n.client.key.Server {
 		var ok bool
 		if a, ok = parseAddr(n.m.ctx.ip); !ok {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/andybalholm/brotli"
@@ -145,7 +146,7 @@ func sniff(b []byte, declared string) coding {
 	case len(b) >= 4 && b[0] == 0x28 && b[1] == 0xb5 && b[2] == 0x2f && b[3] == 0xfd:
 		return zstandard
 	}
-	switch declared {
+	switch strings.ToLower(strings.TrimSpace(declared)) { // RFC 9110: names of codings know no case
 	case "br":
 		return brotlied
 	case "deflate":

@@ -96,7 +96,7 @@ func New(cfg Config, d Deps) (*Collector, error) {
 		ended:     make(chan struct{}),
 		failed:    make(chan error, 1),
 	}
-	c.inFlight.limit = int64(cfg.MaxInFlight)
+	c.inFlight.limit, c.inFlight.shown = int64(cfg.MaxInFlight), m.inFlight
 	c.pool = newPool(c)
 	return c, nil
 }

@@ -24,7 +24,7 @@ type Config struct {
 	MaxConns      int // open connections; one more is answered 503
 	MaxConnsPerIP int // 0 = no limit; leave it 0 behind a proxy
 
-	MaxInFlight int // bytes of request bodies being worked on, all together
+	MaxInFlight int // bytes of bodies being worked on and of what was decoded from them, all together
 	MaxBuffered int // bytes of encoded events waiting for Kafka, all together
 	MaxCommit   int // bytes of encoded events in one Kafka message
 

@@ -12,9 +12,9 @@ import (
 
 // consentRequest is the body of POST /v1/consent: what one person said yes and no to.
 type consentRequest struct {
+	unprintable
 	user, install, token string
 	yes, no              uint64 // bits, once the policy is known
-	choices              span
 	rev                  uint32
 	textHash, lang       string
 	method               string

@@ -5,7 +5,8 @@ import "github.com/valyala/fasthttp"
 // Browsers let a page read our answers only with these headers. Without Retry-After being
 // exposed a client that was told to wait comes back at once.
 
-const allowedHeaders = "authorization, content-type, content-encoding, x-retry-count, x-write-key, anonymousid, sentat, rsa-retry-attempt, rsa-retry-reason"
+const allowedHeaders = "authorization, content-type, content-encoding, x-retry-count, x-write-key, anonymousid, sentat, " +
+	"rsa-retry-attempt, rsa-retry-reason, rsa-since-first-attempt, rsa-since-last-attempt"
 
 // allow marks the answer as readable by the origin.
 func allow(ctx *fasthttp.RequestCtx, origin string) {

@@ -10,6 +10,7 @@
 //	body.go       bounded reading and inflating
 //	scan.go       strict JSON tokens, no copies
 //	segment.go    one dialect each: bytes to message; so native.go, pixel.go
+//	gather.go     what the dialects share
 //	normalise.go  message to event.Raw with every cut the policy asks for
 //	lanes.go      natural group commit, seal, produce
 //	answer.go     what the client is told

@@ -22,10 +22,10 @@ func (r *request) flatten(prefix string, from origin) error {
 	if err != nil {
 		return err
 	}
-	if v.Kind() != event.Null {
-		r.props = append(r.props, prop{path: prefix, value: v, from: from})
+	if v.Kind() == event.Null {
+		return nil
 	}
-	return nil
+	return r.addProp(prop{path: prefix, value: v, from: from})
 }
 
 func (r *request) flattenObject(prefix string, from origin) error {
@@ -121,7 +121,11 @@ func (r *request) roomForPath(n int) error {
 	if r.pathBytes += len(r.paths); r.pathBytes+n > r.limit.paths {
 		return r.scan.fail(codeLarge)
 	}
-	r.paths = make([]byte, 0, min(max(2*cap(r.paths), 1024), 64<<10))
+	size := min(max(2*cap(r.paths), 1024), 64<<10)
+	if !r.charge(size) {
+		return errBodyFull
+	}
+	r.paths = make([]byte, 0, size)
 	return nil
 }
 

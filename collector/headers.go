@@ -8,6 +8,7 @@ import (
 
 // headers is all that is read of a request's headers for its events. Cookies are not.
 type headers struct {
+	unprintable
 	origin string
 	ua     string
 	lang   string // of pixels, which have no SDK to say it

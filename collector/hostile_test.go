@@ -30,6 +30,10 @@ func TestNothingIsEchoed(t *testing.T) {
 		`{"events":"canary"}`, `{"events":[{"event":["canary"]}]}`, `{"batch":"canary"}`, `{"batch":[["canary"]]}`, `{"type":"canary","userId":"canary"}`,
 		`{"event":{"canary":1}}`, `{"event":"page_view","time":"canary"}`, `{"event":"page_view","consent":"canary"}`, `{"event":"page_view","context":["canary"]}`,
 		`{"event":"page_view","props":"canary"}`, `{"write_key":"canary","events":[]}`, "\x1f\x8bcanary", "\x28\xb5\x2f\xfdcanary", `data=canary`, "\x00canary",
+		`{"event":"canary","user_id":"canary","install_id":"canary","session":"canary","props":{"canary":"canary"}}`,
+		`{"event":"page_view","user_id":"canary","props":{"page":"/canary?canary","name":"canary","canary":{"canary":"canary"}},"context":{"os":"canary","ip":"canary"}}`,
+		`{"type":"track","event":"canary","userId":"canary","messageId":"canary","properties":{"canary":"canary"}}`,
+		`{"batch":[{"type":"page","userId":"canary","context":{"page":{"url":"https://canary/?canary"},"consent":{"canary":"canary"}}}],"context":{"canary":"canary"}}`,
 		`{"user_id":"canary","purposes":{"canary":true}}`, `{"user_id":"canary","token":"canary.canary.canary","purposes":{"improve":true}}`,
 	}
 	if len(bodies) < 40 {
@@ -51,6 +55,12 @@ func TestNothingIsEchoed(t *testing.T) {
 					t.Errorf("%s with %.40q: %d %s", path, b, a.status, a.body)
 				}
 			}
+		}
+	}
+	for _, path := range []string{"/v1/projects/canary/settings", "/v1/projects/edu/canary", "/sourceConfig/?writeKey=canary", "/v1/privacy?k=canary", "/i.gif?k=canary&e=canary", "/i.gif?k=edu&e=canary&uid=canary&canary=canary",
+		"/pixel/v1/track?writeKey=edu&userId=canary&event=canary&properties.canary=canary", "/canary?canary"} {
+		if a := r.do("GET", path, header{"Cookie": "canary=canary", "Referer": "https://canary.example/", "X-Canary": "canary"}, nil); strings.Contains(a.body, c) {
+			t.Errorf("GET %s: the answer shows %s", path, a.body)
 		}
 	}
 	if text := r.log.String() + r.exposition(); strings.Contains(text, c) {
@@ -221,7 +231,7 @@ func TestLinearTime(t *testing.T) {
 // A bug in a decoder refuses one request and leaves no trace of it.
 func TestPanicIsContained(t *testing.T) {
 	r := newRig(t, nil)
-	r.c.table.exact["/bug"] = []*route{{method: "POST", path: "/bug", ingest: &dialect{name: "bug", decode: func(*request) error { panic("canary") }, answer: answerSegment}}}
+	r.c.table.exact["/bug"] = []*route{{method: "POST", path: "/bug", ingest: &dialect{decode: func(*request) error { panic("canary") }, answer: answerSegment}}}
 	r.do("POST", "/bug", header{"X-Write-Key": "edu"}, []byte("canary")).want(t, 400, `{"error":"unprocessable"}`)
 	if n := r.metric("errors_total", "kind=panic"); n != 1 {
 		t.Errorf("%v panics", n)

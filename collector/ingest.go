@@ -1,9 +1,13 @@
 package collector
 
 import (
-	"runtime/debug"
+	"fmt"
+	"runtime"
+	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/sluice-events/sluice/event"
 )
 
 // serve is the way of every request. Nothing a client sends may end the process: a bug met
@@ -11,9 +15,8 @@ import (
 func (c *Collector) serve(ctx *fasthttp.RequestCtx) {
 	defer func() {
 		if p := recover(); p != nil {
-			// Neither the value nor the request: only where it was.
 			c.metrics.failed(errPanic)
-			c.log.Error("request handler panicked", "stack", string(debug.Stack()))
+			c.log.Error("request handler panicked", "at", where())
 			ctx.Response.Reset()
 			c.sayRefused(ctx, &refusal{status: 400, why: refusedInternal, code: codePanic, offset: -1})
 		}
@@ -33,6 +36,21 @@ func (c *Collector) serve(ctx *fasthttp.RequestCtx) {
 		c.pixel(ctx, route.ingest)
 	default:
 		c.post(ctx, route.ingest)
+	}
+}
+
+// where names the functions and lines that led to a panic. A stack as the runtime prints
+// it also shows the words of the arguments, and an address or a coordinate is such a word.
+func where() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	var b strings.Builder
+	for {
+		f, more := frames.Next()
+		fmt.Fprintf(&b, "%s:%d ", f.Function, f.Line)
+		if !more {
+			return strings.TrimSpace(b.String())
+		}
 	}
 }
 
@@ -64,7 +82,7 @@ func (c *Collector) pixel(ctx *fasthttp.RequestCtx, d *dialect) {
 func (c *Collector) take(ctx *fasthttp.RequestCtx, d *dialect, r *request) error {
 	r.headers = readHeaders(&ctx.Request.Header)
 	r.client.received = c.clock().UnixMilli()
-	r.client.addr = c.peer(ctx)
+	r.client.addr = event.NewAddr(c.peer(ctx))
 	var p *plan
 	var err error
 	if k := presented(ctx); k != "" {
@@ -90,15 +108,24 @@ func (c *Collector) take(ctx *fasthttp.RequestCtx, d *dialect, r *request) error
 		}
 	}
 	r.client.key.quota.charge(c.clock(), len(r.msgs))
-	c.metrics.received.Add(float64(len(r.msgs)))
 	if err := r.normalise(p); err != nil {
 		return err
 	}
 	if err := c.commitItems(r); err != nil {
 		return err
 	}
-	c.metrics.sent.Add(float64(r.accepted))
+	c.account(r)
 	return nil
+}
+
+// account counts the events of a request once it is settled what became of each: a request
+// that was refused, by Kafka too, comes again and counts then.
+func (c *Collector) account(r *request) {
+	c.metrics.received.Add(float64(len(r.msgs)))
+	c.metrics.sent.Add(float64(r.accepted))
+	for _, x := range r.rejected {
+		c.metrics.discarded[x.reason].Inc()
+	}
 }
 
 // admit checks write key, origin, policy and quota, in this order, and marks the answer as

@@ -50,6 +50,7 @@ type lane struct {
 // commit is what becomes one message. Its bytes belong to the lane's goroutine once it has
 // left lane.waiting; err may be read after done is closed.
 type commit struct {
+	unprintable
 	body   []byte
 	events uint32
 	done   chan struct{}
@@ -86,7 +87,7 @@ const (
 
 func newLanes(c *Config, d *Deps, m *metrics) *lanes {
 	s := &lanes{sealer: d.Sealer, out: d.Producer, metrics: m, clock: d.Clock, commit: c.MaxCommit, patient: c.ProduceTimeout}
-	s.room.limit = int64(c.MaxBuffered)
+	s.room.limit, s.room.shown = int64(c.MaxBuffered), m.buffered
 	for p := range c.Partitions {
 		s.all = append(s.all, &lane{partition: int32(p), set: s, wake: make(chan struct{}, 1), done: make(chan struct{})})
 	}
@@ -217,7 +218,6 @@ func (l *lane) send(c *commit, blob []byte) []byte {
 // finish gives a commit's memory back and tells its waiters.
 func (s *lanes) finish(c *commit) {
 	s.room.give(len(c.body))
-	s.metrics.buffered.Set(float64(s.room.used.Load()))
 	clear(c.body)
 	if cap(c.body) <= 2*s.commit {
 		body := c.body[:0]

@@ -1,17 +1,11 @@
 package collector
 
-import (
-	"fmt"
-	"io"
-	"log/slog"
-
-	"github.com/sluice-events/sluice/event"
-)
+import "github.com/sluice-events/sluice/event"
 
 // message is one event as a dialect understood it and before any rule was applied. It
-// holds everything the client said, so it never leaves the request that made it, and it
-// prints as [message].
+// holds everything the client said, so it never leaves the request that made it.
 type message struct {
+	unprintable
 	typ     event.Type
 	name    string
 	id      string
@@ -30,12 +24,9 @@ type message struct {
 	broken  bool // a consent signal that does not parse
 
 	index  int    // place in the request, for the reject list
+	size   int64  // bytes as sent
 	reject reason // set when the dialect's own rules refuse it
 }
-
-func (m message) Format(f fmt.State, _ rune)   { io.WriteString(f, "[message]") }
-func (m message) LogValue() slog.Value         { return slog.StringValue("[message]") }
-func (m message) MarshalText() ([]byte, error) { return []byte("[message]"), nil }
 
 // span is a range of one of the request's slices.
 type span struct{ from, to int }
@@ -43,6 +34,7 @@ type span struct{ from, to int }
 // clientContext is what SDKs send beside an event without being asked. A field of it is
 // taken only where the policy declares one for the event.
 type clientContext struct {
+	unprintable
 	page, referrer string
 	ua, lang       string
 	os, osVersion  string
@@ -93,6 +85,7 @@ const (
 
 // prop is one property before any rule.
 type prop struct {
+	unprintable
 	path  string
 	value event.Value
 	from  origin
@@ -100,6 +93,7 @@ type prop struct {
 
 // choice is one answer of a consent signal, by the name its source uses.
 type choice struct {
+	unprintable
 	source signal
 	name   string
 	yes    bool

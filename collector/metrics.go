@@ -86,7 +86,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: ns, Subsystem: sub, Name: "batch_seconds",
 			Help: "Time from sealing a commit to the answer of Kafka.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15)}),
 		buffered: gauge("buffered_bytes", "Encoded events waiting for Kafka."),
-		inFlight: gauge("in_flight_bytes", "Request bodies being worked on."),
+		inFlight: gauge("in_flight_bytes", "Bodies being worked on, and what was decoded from them."),
 		conns:    gauge("connections", "Open connections."),
 	}
 	for _, c := range []prometheus.Collector{m.received, m.sent, discarded, refused, m.errors, m.fields, m.acts, m.batch, m.buffered, m.inFlight, m.conns} {

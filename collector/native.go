@@ -3,8 +3,6 @@ package collector
 import (
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/sluice-events/sluice/event"
 )
 
@@ -13,8 +11,8 @@ import (
 
 func nativeRoutes() []route {
 	return []route{
-		{method: "POST", path: "/v1/events", ingest: &dialect{name: "native", decode: decodeNative, answer: answerNative}},
-		{method: "GET", path: "/i.gif", ingest: &dialect{name: "native", decode: decodePixel, pixel: true}},
+		{method: "POST", path: "/v1/events", ingest: &dialect{decode: decodeNative, answer: answerNative}},
+		{method: "GET", path: "/i.gif", ingest: &dialect{decode: decodePixel, pixel: true}},
 		{method: "POST", path: "/v1/consent", handle: handleConsent},
 	}
 }
@@ -23,7 +21,7 @@ func decodeNative(r *request) error {
 	var b message
 	switch r.scan.kind() {
 	case '[':
-		if err := r.nativeList(); err != nil {
+		if err := r.list(r.nativeEvent); err != nil {
 			return err
 		}
 		return r.end()
@@ -31,12 +29,14 @@ func decodeNative(r *request) error {
 	default:
 		return r.shape()
 	}
-	envelope, err := r.nativeObject(&b)
+	envelope, err := r.nativeOuter(&b)
 	if err != nil {
 		return err
 	}
 	if envelope {
-		r.splitBase()
+		if err := r.splitBase(&b); err != nil {
+			return err
+		}
 		for i := range r.msgs {
 			m := &r.msgs[i]
 			m.ctx.merge(&b.ctx)
@@ -55,43 +55,21 @@ func decodeNative(r *request) error {
 	return r.end()
 }
 
-// nativeList reads an array of events.
-func (r *request) nativeList() error {
-	if err := r.scan.open(); err != nil {
-		return err
-	}
-	for r.scan.more() {
-		if err := r.nativeEvent(); err != nil {
-			return err
-		}
-	}
-	return r.scan.close()
-}
-
-// nativeObject reads the first object of a body, which is an envelope or an event; only
-// its keys tell. What it holds is gathered in b, and becomes a message for an event.
-func (r *request) nativeObject(b *message) (envelope bool, err error) {
-	props, choices, start := len(r.props), len(r.choices), r.scan.offset()
-	if err := r.scan.open(); err != nil {
-		return false, err
-	}
-	for r.scan.more() {
-		key, err := r.scan.str()
+// nativeOuter reads the first object of a body, which is an envelope or an event; only its
+// keys tell. What it holds is gathered in b, and becomes a message for an event.
+func (r *request) nativeOuter(b *message) (envelope bool, err error) {
+	err = r.object(b, func(key string) (err error) {
 		switch {
-		case err != nil:
 		case key == "events" && r.scan.kind() == '[':
 			envelope = true
-			err = r.nativeList()
+			return r.list(r.nativeEvent)
 		case key == "write_key":
 			r.key, err = r.scan.label()
-		default:
-			err = r.nativeMember(b, key)
+			return err
 		}
-		if err != nil {
-			return envelope, err
-		}
-	}
-	if err := r.scan.close(); err != nil || envelope {
+		return r.nativeMember(b, key)
+	})
+	if err != nil || envelope {
 		return envelope, err
 	}
 	m, err := r.addMessage()
@@ -100,7 +78,7 @@ func (r *request) nativeObject(b *message) (envelope bool, err error) {
 	}
 	b.index = m.index
 	*m = *b
-	r.finishNative(m, props, choices, start)
+	r.finishNative(m)
 	return false, nil
 }
 
@@ -110,36 +88,17 @@ func (r *request) nativeEvent() error {
 	if err != nil {
 		return err
 	}
-	props, choices, start := len(r.props), len(r.choices), r.scan.offset()
-	if r.scan.kind() != jsontext.Kind('{') {
-		m.refuse(reasonSchema)
-		m.props, m.choices = span{props, props}, span{choices, choices}
-		return r.scan.skip()
-	}
-	if err := r.scan.open(); err != nil {
+	if err := r.object(m, func(key string) error { return r.nativeMember(m, key) }); err != nil {
 		return err
 	}
-	for r.scan.more() {
-		key, err := r.scan.str()
-		if err == nil {
-			err = r.nativeMember(m, key)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := r.scan.close(); err != nil {
-		return err
-	}
-	r.finishNative(m, props, choices, start)
+	r.finishNative(m)
 	return nil
 }
 
-func (r *request) finishNative(m *message, props, choices int, start int64) {
-	m.props, m.choices = span{props, len(r.props)}, span{choices, len(r.choices)}
+func (r *request) finishNative(m *message) {
 	m.name = strings.TrimSpace(m.name)
 	switch {
-	case r.scan.offset()-start > int64(r.limit.event), m.props.to-m.props.from > r.limit.props:
+	case r.oversized(m):
 		m.refuse(reasonTooLarge)
 	case m.name == "":
 		m.refuse(reasonSchema)

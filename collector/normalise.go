@@ -49,7 +49,6 @@ func (r *request) normalise(p *plan) error {
 			r.accepted++
 			continue
 		}
-		r.c.metrics.discarded[why].Inc()
 		r.rejected = append(r.rejected, rejection{r.msgs[i].index, why})
 	}
 	return nil
@@ -91,22 +90,25 @@ func (n *normaliser) message(m *message) (reason, error) {
 		return 0, err
 	}
 	n.keep = raw.Props
-	return n.encode(raw), nil
+	return n.encode(raw)
 }
 
 // encode appends the event to the request's output and chooses its lane.
-func (n *normaliser) encode(raw *event.Raw) reason {
-	from := len(n.out)
+func (n *normaliser) encode(raw *event.Raw) (reason, error) {
+	from, room := len(n.out), cap(n.out)
 	n.out = event.AppendRaw(n.out, raw)
+	if !n.charge(cap(n.out) - room) {
+		return 0, errBodyFull
+	}
 	if len(n.out)-from > encodedLimit(n.limit.event) {
 		clear(n.out[from:])
 		n.out = n.out[:from]
-		return reasonTooLarge
+		return reasonTooLarge, nil
 	}
 	kind, canon := raw.Subject(n.buf[:0])
 	n.buf = canon
 	n.items = append(n.items, item{lane: n.c.laneOf(kind, canon), from: from, to: len(n.out)})
-	return accepted
+	return accepted, nil
 }
 
 // context fills the slots that SDKs send beside the properties, where the event declares a

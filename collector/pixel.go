@@ -40,7 +40,9 @@ func decodePixel(r *request) error {
 		case "s":
 			m.session = value
 		default:
-			r.queryProp(name, value, fromProps)
+			if err := r.queryProp(name, value); err != nil {
+				return err
+			}
 		}
 	}
 	if m.name == "" {
@@ -60,7 +62,9 @@ func decodeRudderPixel(typ string) func(*request) error {
 			return err
 		}
 		for k, v := range r.query.All() {
-			r.rudderParam(m, view(k), view(v))
+			if err := r.rudderParam(m, view(k), view(v)); err != nil {
+				return err
+			}
 		}
 		r.finishPixel(m)
 		d := segmentDecoder{request: r, typ: typ}
@@ -69,7 +73,7 @@ func decodeRudderPixel(typ string) func(*request) error {
 	}
 }
 
-func (r *request) rudderParam(m *message, name, value string) {
+func (r *request) rudderParam(m *message, name, value string) error {
 	switch name {
 	case "writeKey":
 		r.key = value
@@ -97,17 +101,18 @@ func (r *request) rudderParam(m *message, name, value string) {
 		m.ctx.lang = value
 	default:
 		if path, ok := strings.CutPrefix(name, "properties."); ok {
-			r.queryProp(path, value, fromProps)
+			return r.queryProp(path, value)
 		}
 	}
+	return nil
 }
 
-func (r *request) queryProp(path, value string, from origin) {
+func (r *request) queryProp(path, value string) error {
 	if path == "" || len(path) > maxPath {
 		r.c.metrics.undecl.Inc()
-		return
+		return nil
 	}
-	r.props = append(r.props, prop{path: path, value: event.StringValue(value), from: from})
+	return r.addProp(prop{path: path, value: event.StringValue(value), from: fromProps})
 }
 
 // finishPixel fills in what a page with a picture does not say itself.

@@ -27,9 +27,8 @@ type plan struct {
 type action uint8
 
 const (
-	toProps    action = iota // as it is, under its declared name
-	toWildcard               // as it is, under its path
-	toNowhere                // dropped and counted
+	toProps   action = iota // as it is, under its declared name, or its path where "*" takes it
+	toNowhere               // dropped and counted
 	toPage
 	toReferrer
 	toCampaign
@@ -55,7 +54,6 @@ type eventPlan struct {
 	referrer bool
 	campaign bool
 	device   bool
-	install  bool
 	address  bool // the address's MAC and sealed copy are taken
 	place    bool
 	media    string // name of the media field, "" = none
@@ -139,8 +137,6 @@ func (p *plan) event(e *policy.Event) *eventPlan {
 			ep.campaign = true
 		case toDevice:
 			ep.device = true
-		case toInstall:
-			ep.install = true
 		case toAddress:
 			ep.address = true
 		case toPoint:

@@ -1,9 +1,6 @@
 package collector
 
 import (
-	"fmt"
-	"io"
-	"log/slog"
 	"strconv"
 	"strings"
 
@@ -13,17 +10,14 @@ import (
 )
 
 // point gathers a position from the properties it comes in. It lives until it is cut to a
-// cell, within one request, and prints as [redacted].
+// cell, within one request.
 type point struct {
+	unprintable
 	lat, lon       float64
 	hasLat, hasLon bool
 	crs            string
 	exif           bool // of a photo: WGS-84 by definition of EXIF
 }
-
-func (p point) Format(f fmt.State, _ rune)   { io.WriteString(f, "[redacted]") }
-func (p point) LogValue() slog.Value         { return slog.StringValue("[redacted]") }
-func (p point) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 func (p *point) any() bool { return p.hasLat || p.hasLon }
 

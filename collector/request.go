@@ -3,6 +3,7 @@ package collector
 import (
 	"io"
 	"sync"
+	"unsafe"
 
 	"github.com/sluice-events/sluice/event"
 )
@@ -10,6 +11,7 @@ import (
 // request is everything one HTTP request needs between its first byte and its answer. It
 // is pooled; all strings of its messages point into body or scan.text.
 type request struct {
+	unprintable
 	c     *Collector
 	limit limits
 
@@ -24,6 +26,7 @@ type request struct {
 	props     []prop
 	choices   []choice
 	base      base   // what a batch says beside its items
+	listed    int64  // bytes of the items of a batch
 	key       string // write key that stood in the body
 	query     *query // of a pixel
 
@@ -57,12 +60,18 @@ type rejection struct {
 // limits are the bounds a decoder needs.
 type limits struct {
 	depth, events, event, props int
-	paths                       int // bytes of joined paths, all together
+	paths                       int   // bytes of joined paths, all together
+	merged                      int64 // bytes of what stands beside a batch, times its items
 }
 
 // maxPath bounds one joined property path, in bytes. Without it a long key around many
 // short ones would multiply in memory.
 const maxPath = 200
+
+// maxMerged bounds, in bodies of the largest size, what a batch's own context and
+// properties come to once they are merged into every item. Without it one body could make
+// thousands of events that are each as large as itself.
+const maxMerged = 8
 
 func newPool(c *Collector) *sync.Pool {
 	return &sync.Pool{New: func() any { return &request{c: c} }}
@@ -72,7 +81,7 @@ func (c *Collector) acquire() *request {
 	r := c.pool.Get().(*request)
 	r.limit = limits{
 		depth: c.cfg.MaxDepth, events: c.cfg.MaxEvents, event: c.cfg.MaxEvent,
-		props: c.cfg.MaxProperties, paths: 2 * c.cfg.MaxBody,
+		props: c.cfg.MaxProperties, paths: 2 * c.cfg.MaxBody, merged: maxMerged * int64(c.cfg.MaxBody),
 	}
 	return r
 }
@@ -98,7 +107,7 @@ func (c *Collector) release(r *request) {
 	r.items = r.items[:0]
 	r.rejected = r.rejected[:0]
 	r.raw = event.Raw{}
-	r.client, r.headers, r.key, r.accepted, r.pathBytes = client{}, headers{}, "", 0, 0
+	r.client, r.headers, r.key, r.accepted, r.pathBytes, r.listed = client{}, headers{}, "", 0, 0, 0
 	r.base, r.query = base{}, nil
 	c.inFlight.give(r.charged)
 	r.charged = 0
@@ -116,43 +125,13 @@ func wipe(b []byte) []byte {
 
 func wipeAll[T any](s []T) []T {
 	clear(s)
-	if cap(s) > 4096 {
+	if cap(s)*int(unsafe.Sizeof(*new(T))) > kept {
 		return nil
 	}
 	return s[:0]
 }
 
-// addMessage opens message number len(msgs). The pointer holds until the next call.
-func (r *request) addMessage() (*message, error) {
-	if len(r.msgs) >= r.limit.events {
-		return nil, r.scan.fail(codeMany)
-	}
-	r.msgs = append(r.msgs, message{index: len(r.msgs)})
-	return &r.msgs[len(r.msgs)-1], nil
-}
-
-// base is where the properties and consent choices lie that belong to every item.
-type base struct{ props, choices span }
-
-// splitBase finds what was read outside of all messages and puts it behind them, for a
-// batch may name its context before or after its items.
-func (r *request) splitBase() {
-	r.base.props.from = len(r.props)
-	r.base.choices.from = len(r.choices)
-	props, choices := r.base.props.from, r.base.choices.from
-	p, c := 0, 0
-	for i := range r.msgs {
-		m := &r.msgs[i]
-		r.props = append(r.props, r.props[p:m.props.from]...)
-		r.choices = append(r.choices, r.choices[c:m.choices.from]...)
-		p, c = m.props.to, m.choices.to
-	}
-	r.props = append(r.props, r.props[p:props]...)
-	r.choices = append(r.choices, r.choices[c:choices]...)
-	r.base.props.to, r.base.choices.to = len(r.props), len(r.choices)
-}
-
-// reject marks a message as not to be taken; the first reason stands.
+// refuse marks a message as not to be taken; the first reason stands.
 func (m *message) refuse(why reason) {
 	if m.reject == accepted {
 		m.reject = why

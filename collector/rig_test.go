@@ -80,6 +80,8 @@ func (b *broker) block() (release func()) {
 	}
 }
 
+func (b *broker) asked() int { b.mu.Lock(); defer b.mu.Unlock(); return b.calls }
+
 func (b *broker) count() int { b.mu.Lock(); defer b.mu.Unlock(); return len(b.records) }
 
 // lockedBuffer is a log that can be read while it is written.
@@ -172,7 +174,7 @@ func testConfig() Config {
 		{Key: "start", Tenant: "t2", Origins: []string{"*"}},
 		{Key: "server", Tenant: "t1", Server: true},
 		{Key: "lawless", Tenant: "t3"},
-		{Key: "slow", Tenant: "t2", Quota: 2, Burst: 4},
+		{Key: "slow", Tenant: "t2", Quota: 2, Burst: 4, Origins: []string{"https://slow.example"}},
 		{Key: "WK", Tenant: "t2", Origins: []string{"*"}},
 		{Key: "WKWKWKWKWKWKWKWKWKWKWKWKWKW", Tenant: "t2", Origins: []string{"*"}},
 	}
@@ -182,12 +184,21 @@ func testConfig() Config {
 // newRig starts a collector: tenant t1 under cn-edu, t2 under starter, t3 under nothing.
 func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
+	return newRigWith(t, change, nil)
+}
+
+// newRigWith is newRig with other parts.
+func newRigWith(t testing.TB, change func(*Config), parts func(*Deps)) *rig {
+	t.Helper()
 	cfg := testConfig()
 	if change != nil {
 		change(&cfg)
 	}
 	r := &rig{t: t, broker: &broker{}, reg: prometheus.NewRegistry(), log: &lockedBuffer{}, now: noon}
 	d := r.deps()
+	if parts != nil {
+		parts(&d)
+	}
 	c, err := New(cfg, d)
 	if err != nil {
 		t.Fatal(err)

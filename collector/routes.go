@@ -18,7 +18,6 @@ type route struct {
 // dialect is one way of writing events down. A new one is a file with its decoder, its
 // answer and its routes, and a line in routes below.
 type dialect struct {
-	name string
 	// decode reads r.body into r.msgs, and the write key, if the body has it, into r.key.
 	// For a pixel it reads r.query. Its errors are *syntaxError.
 	decode func(r *request) error

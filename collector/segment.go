@@ -18,10 +18,10 @@ func segmentRoutes() []route {
 		"/v1/group": "group", "/v1/g": "group", "/v1/alias": "alias", "/v1/a": "alias",
 		"/v1/batch": "", "/v1/b": "", "/v1/import": "", "/beacon/v1/batch": "",
 	} {
-		routes = append(routes, route{method: "POST", path: path, ingest: &dialect{name: "segment", decode: decodeSegment(typ), answer: answerSegment}})
+		routes = append(routes, route{method: "POST", path: path, ingest: &dialect{decode: decodeSegment(typ), answer: answerSegment}})
 	}
 	for path, typ := range map[string]string{"/pixel/v1/track": "track", "/pixel/v1/page": "page"} {
-		routes = append(routes, route{method: "GET", path: path, ingest: &dialect{name: "segment", decode: decodeRudderPixel(typ), pixel: true}})
+		routes = append(routes, route{method: "GET", path: path, ingest: &dialect{decode: decodeRudderPixel(typ), pixel: true}})
 	}
 	return append(routes,
 		route{method: "GET", path: "/v1/projects/", prefix: true, handle: segmentSettings},
@@ -47,35 +47,24 @@ func (d *segmentDecoder) decode() error {
 	if d.scan.kind() != '{' {
 		return d.shape()
 	}
-	if err := d.scan.open(); err != nil {
-		return err
-	}
-	start := d.scan.offset()
-	props, choices := len(d.props), len(d.choices)
 	typ := d.typ
-	for d.scan.more() {
-		key, err := d.scan.str()
-		if err != nil {
-			return err
-		}
+	err := d.object(&d.base, func(key string) error {
 		if key == "batch" && d.scan.kind() == '[' {
 			d.batch = true
-			err = d.items()
-		} else {
-			err = d.member(&d.base, key, &typ)
+			return d.list(d.item)
 		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := d.scan.close(); err != nil {
+		return d.member(&d.base, key, &typ)
+	})
+	if err != nil {
 		return err
 	}
 	if err := d.end(); err != nil {
 		return err
 	}
 	if d.batch {
-		d.splitBase()
+		if err := d.splitBase(&d.base); err != nil {
+			return err
+		}
 		d.mergeBase()
 		return nil
 	}
@@ -85,58 +74,19 @@ func (d *segmentDecoder) decode() error {
 	}
 	d.base.index = m.index
 	*m = d.base
-	m.props, m.choices = span{props, len(d.props)}, span{choices, len(d.choices)}
-	if d.scan.offset()-start > int64(d.limit.event) {
-		m.refuse(reasonTooLarge)
-		return nil
-	}
 	d.finish(m, typ)
 	return nil
 }
 
-// items reads the array of a batch.
-func (d *segmentDecoder) items() error {
-	if err := d.scan.open(); err != nil {
-		return err
-	}
-	for d.scan.more() {
-		if err := d.item(); err != nil {
-			return err
-		}
-	}
-	return d.scan.close()
-}
-
+// item reads one call of a batch.
 func (d *segmentDecoder) item() error {
 	m, err := d.addMessage()
 	if err != nil {
 		return err
 	}
-	props, choices, start := len(d.props), len(d.choices), d.scan.offset()
 	typ := d.typ
-	if d.scan.kind() != '{' {
-		m.refuse(reasonSchema)
-		return d.scan.skip()
-	}
-	if err := d.scan.open(); err != nil {
+	if err := d.object(m, func(key string) error { return d.member(m, key, &typ) }); err != nil {
 		return err
-	}
-	for d.scan.more() {
-		key, err := d.scan.str()
-		if err == nil {
-			err = d.member(m, key, &typ)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := d.scan.close(); err != nil {
-		return err
-	}
-	m.props, m.choices = span{props, len(d.props)}, span{choices, len(d.choices)}
-	if d.scan.offset()-start > int64(d.limit.event) {
-		m.refuse(reasonTooLarge)
-		return nil
 	}
 	d.finish(m, typ)
 	return nil
@@ -189,6 +139,12 @@ func (d *segmentDecoder) member(m *message, key string, typ *string) (err error)
 
 // finish applies the rules of the API once all of a call is read.
 func (d *segmentDecoder) finish(m *message, typ string) {
+	if d.oversized(m) {
+		m.refuse(reasonTooLarge)
+	}
+	if m.reject != accepted {
+		return
+	}
 	switch strings.ToLower(typ) {
 	case "track":
 		m.typ = event.Track
@@ -211,11 +167,8 @@ func (d *segmentDecoder) finish(m *message, typ string) {
 	default:
 		m.refuse(reasonSchema)
 	}
-	if m.user == "" && m.install == "" && !d.batch {
+	if m.user == "" && m.install == "" && !d.batch { // a batch may name them for all
 		m.refuse(reasonSchema)
-	}
-	if m.props.to-m.props.from > d.limit.props {
-		m.refuse(reasonTooLarge)
 	}
 }
 

@@ -43,11 +43,11 @@ func (r *request) segmentConsent(m *message) error {
 // choiceMap reads an object of names and bools.
 func (r *request) choiceMap(m *message, from signal) error {
 	_, err := r.scan.object(func(name string) error {
-		switch r.scan.kind() {
-		case 't':
-			r.choices = append(r.choices, choice{from, name, true})
-		case 'f':
-			r.choices = append(r.choices, choice{from, name, false})
+		switch k := r.scan.kind(); k {
+		case 't', 'f':
+			if err := r.addChoice(choice{source: from, name: name, yes: k == 't'}); err != nil {
+				return err
+			}
 		default:
 			m.broken = true
 		}
@@ -98,7 +98,9 @@ func (r *request) choiceList(m *message, yes bool) error {
 		if err != nil {
 			return err
 		}
-		r.choices = append(r.choices, choice{signalRudder, name, yes})
+		if err := r.addChoice(choice{source: signalRudder, name: name, yes: yes}); err != nil {
+			return err
+		}
 	}
 	return r.scan.close()
 }

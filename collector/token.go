@@ -14,6 +14,7 @@ import (
 // token is for this installation of the pipeline (aud, the tenant's name) and for one kind
 // of request (act), the age band, and an id that makes it good for one use.
 type tokenClaims struct {
+	unprintable
 	jwt.RegisteredClaims
 	Act string `json:"act"`
 	Age string `json:"age"`

@@ -128,10 +128,9 @@ func TestNothingPrints(t *testing.T) {
 		A *Act
 		U UserID
 		I InstallID
-		P Point
 		N Addr
 		V Value
-	}{&r, &act, r.User, r.Install, NewPoint(38.0428, 114.5149, "wgs84"), NewAddr(netip.MustParseAddr("203.0.113.77")), r.Props[0].Value}
+	}{&r, &act, r.User, r.Install, NewAddr(netip.MustParseAddr("203.0.113.77")), r.Props[0].Value}
 	var out bytes.Buffer
 	for _, f := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&out, f, wrap.U)
@@ -140,7 +139,7 @@ func TestNothingPrints(t *testing.T) {
 		fmt.Fprintf(&out, f, wrap)
 		fmt.Fprintf(&out, f, r.Props)
 		fmt.Fprintf(&out, f, wrap.V)
-		fmt.Fprintf(&out, f, []any{wrap.A, wrap.I, wrap.P, wrap.N})
+		fmt.Fprintf(&out, f, []any{wrap.A, wrap.I, wrap.N})
 	}
 	js, err := json.Marshal(wrap)
 	if err != nil {
@@ -148,8 +147,8 @@ func TestNothingPrints(t *testing.T) {
 	}
 	out.Write(js)
 	log := slog.New(slog.NewJSONHandler(&out, nil))
-	log.Info("x", "u", wrap.U, "r", wrap.R, "w", wrap, "p", wrap.P, "n", wrap.N, "v", wrap.V)
-	for _, canary := range []string{"canary", "38.04", "114.5", "203.0.113.77", fmt.Sprintf("%x", "u-canary")} {
+	log.Info("x", "u", wrap.U, "r", wrap.R, "w", wrap, "n", wrap.N, "v", wrap.V)
+	for _, canary := range []string{"canary", "203.0.113.77", fmt.Sprintf("%x", "u-canary")} {
 		if strings.Contains(out.String(), canary) {
 			t.Errorf("%q shows in what was printed", canary)
 		}

@@ -55,21 +55,3 @@ func (a Addr) Reveal() netip.Addr { return a.v }
 func (a Addr) Format(f fmt.State, _ rune)   { io.WriteString(f, redacted) }
 func (a Addr) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (a Addr) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// Point is a position as a client sent it. It exists in collector memory only, until it
-// is cut to a cell, and prints as [redacted].
-type Point struct {
-	lat, lon float64
-	crs      string
-}
-
-// NewPoint wraps a position in degrees; crs is wgs84, gcj02, bd09 or "" when not named.
-func NewPoint(lat, lon float64, crs string) Point { return Point{lat, lon, crs} }
-
-// Reveal gives latitude, longitude (degrees) and reference system. Every call is listed
-// by the architecture test.
-func (p Point) Reveal() (lat, lon float64, crs string) { return p.lat, p.lon, p.crs }
-
-func (p Point) Format(f fmt.State, _ rune)   { io.WriteString(f, redacted) }
-func (p Point) LogValue() slog.Value         { return slog.StringValue(redacted) }
-func (p Point) MarshalText() ([]byte, error) { return []byte(redacted), nil }

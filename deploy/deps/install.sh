@@ -50,19 +50,29 @@ browser() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null
 }
 
+# venv FOLDER REQUIREMENTS: install pinned Python packages, once per list.
+venv() {
+  local dir=$deps/$1 stamp
+  stamp=$(sha256sum "$2" | cut -c1-64)
+  [[ -f $dir/.lock && $(<"$dir/.lock") == "$stamp" ]] && return
+  say "Python packages of $1"
+  rm -rf "$dir"
+  python3 -m venv "$dir"
+  "$dir/bin/pip" install -q --disable-pip-version-check -r "$2"
+  printf %s "$stamp" >"$dir/.lock"
+}
+
 clients() {
   local t=$root/internal/engine/testdata
   npm_ci js "$t/js/package.json" "$t/js/package-lock.json"
+  venv venv "$t/python/requirements.txt"
+  # SDKs that send to the collector unmodified
+  t=$root/collector/testdata/clients
+  npm_ci stock "$t/package.json" "$t/package-lock.json"
+  venv stock/venv "$t/requirements.txt"
   # the accessibility checks that a test runs on the built-in page
-  npm_ci axe "$root/dashboards/web/testdata/axe/package.json" "$root/dashboards/web/testdata/axe/package-lock.json"
-  local stamp
-  stamp=$(sha256sum "$t/python/requirements.txt" | cut -c1-64)
-  [[ -f $deps/venv/.lock && $(<"$deps/venv/.lock") == "$stamp" ]] && return
-  say "Python packages of the client test"
-  rm -rf "$deps/venv"
-  python3 -m venv "$deps/venv"
-  "$deps/venv/bin/pip" install -q --disable-pip-version-check -r "$t/python/requirements.txt"
-  printf %s "$stamp" >"$deps/venv/.lock"
+  t=$root/dashboards/web/testdata/axe
+  npm_ci axe "$t/package.json" "$t/package-lock.json"
 }
 
 need go "Go 1.26 or newer builds sluice"

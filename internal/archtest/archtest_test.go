@@ -103,7 +103,7 @@ func TestSealDoesNotCompile(t *testing.T) {
 		{"user text", e, "func f(u event.UserID) string { return string(u) }", "cannot convert"},
 		{"user field", e, "func f(u event.UserID) string { return u.v }", "u.v undefined"},
 		{"user literal", e, "var u = event.UserID{v: \"x\"}", "unexported field v"},
-		{"point", e, "func f(p event.Point) float64 { return p.lat }", "p.lat undefined"},
+		{"address", e, "func f(a event.Addr) any { return a.v }", "a.v undefined"},
 	}
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	tmp := t.TempDir()
