@@ -28,8 +28,8 @@ type Batch struct {
 	Token string   // incarnation:topic:partition:a-b:store, the same for every attempt
 	ID    [16]byte // the rows' batch column
 	Rows  *privacy.Clean
-	// First marks attempt one; later attempts and replays of open intents may find the
-	// batch stored already.
+	// Attempt is 1 for a batch that was never sent; at later ones, and at replays of open
+	// intents, the store may have it already.
 	Attempt int
 }
 

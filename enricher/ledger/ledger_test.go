@@ -213,22 +213,8 @@ func TestFlushKeepsWhatFailed(t *testing.T) {
 	if got := r.state(r.table(0), "a"); got != privacy.Refused {
 		t.Errorf("after the second write: %v", got)
 	}
-}
-
-// The record lent to people without one keeps nothing of the person before.
-func TestBlankRecord(t *testing.T) {
-	r := newRig(t)
-	table := r.table(0)
-	p := table.Person(canon("a"))
-	table.Apply(canon("a"), r.act(event.ActGrant, 1000), privacy.Position{}, r.pol)
-	q := table.Person(canon("b"))
-	if p == q || len(q.Grants) != 0 || q.HasSecret || q.Applied.Offset != -1 {
-		t.Error("b was given the record of a")
-	}
-	if q.Bucket != seal.Bucket(r.route, canon("b")) {
-		t.Error("bucket")
-	}
-	if table.Len() != 1 {
-		t.Errorf("%d records", table.Len())
+	table.out = writerFunc(func(context.Context, int32, []stream.Record) (int64, error) { return 0, away })
+	if err := table.Flush(t.Context()); err != nil {
+		t.Error("nothing changed and something was written")
 	}
 }

@@ -2,14 +2,18 @@ package ledger
 
 import (
 	"errors"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/sluice-events/sluice/internal/seal"
 	"github.com/sluice-events/sluice/privacy"
 )
 
 // A record is a privacy.Person in protobuf's wire encoding, sealed under the partition's
-// KEK. Fields are only ever added.
+// KEK. A zero is left out. Fields are only ever added; a build that meets a field, a state
+// or a band it does not know refuses the record, since to pass over it could widen, and to
+// write the record again would lose it.
 const (
 	fBucket protowire.Number = iota + 1
 	fAge
@@ -33,7 +37,7 @@ const (
 	gPolicyRev
 )
 
-var errRecord = errors.New("ledger: a record does not decode")
+var errRecord = errors.New("ledger: a record does not decode: it is damaged, or of a newer version")
 
 func appendVarint(b []byte, n protowire.Number, v uint64) []byte {
 	if v == 0 {
@@ -48,7 +52,7 @@ func appendRecord(b []byte, p *privacy.Person) []byte {
 	b = appendVarint(b, fGuardian, uint64(p.Guardian))
 	b = appendVarint(b, fRev, p.Rev)
 	b = appendVarint(b, fNotBefore, uint64(p.NotBefore))
-	b = appendVarint(b, fOffset, uint64(p.Applied.Offset+1)) // 0: no act yet
+	b = appendVarint(b, fOffset, protowire.EncodeZigZag(p.Applied.Offset))
 	b = appendVarint(b, fIndex, uint64(p.Applied.Index))
 	if p.HasSecret {
 		b = protowire.AppendBytes(protowire.AppendTag(b, fSecret, protowire.BytesType), p.Secret[:])
@@ -67,29 +71,44 @@ func appendRecord(b []byte, p *privacy.Person) []byte {
 	return b
 }
 
-// fields calls f for every field of a message; bytes fields have b, the others v.
-func fields(msg []byte, f func(n protowire.Number, v uint64, b []byte) error) error {
+// field is one field of a message: a number, or bytes.
+type field struct {
+	num protowire.Number
+	v   uint64
+	b   []byte // nil for a number
+}
+
+// put stores a number that is at most limit.
+func put[T ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~int32 | ~int64](to *T, f field, limit uint64) error {
+	if f.b != nil || f.v > limit {
+		return errRecord
+	}
+	*to = T(f.v)
+	return nil
+}
+
+// fields calls f for every field of a message.
+func fields(msg []byte, f func(field) error) error {
 	for len(msg) > 0 {
 		num, typ, n := protowire.ConsumeTag(msg)
 		if n < 0 {
 			return errRecord
 		}
 		msg = msg[n:]
-		var v uint64
-		var b []byte
+		x := field{num: num}
 		switch typ {
 		case protowire.VarintType:
-			v, n = protowire.ConsumeVarint(msg)
+			x.v, n = protowire.ConsumeVarint(msg)
 		case protowire.BytesType:
-			b, n = protowire.ConsumeBytes(msg)
+			x.b, n = protowire.ConsumeBytes(msg)
 		default:
-			num, n = 0, protowire.ConsumeFieldValue(num, typ, msg)
+			return errRecord
 		}
 		if n < 0 {
 			return errRecord
 		}
 		msg = msg[n:]
-		if err := f(num, v, b); err != nil {
+		if err := f(x); err != nil {
 			return err
 		}
 	}
@@ -97,68 +116,79 @@ func fields(msg []byte, f func(n protowire.Number, v uint64, b []byte) error) er
 }
 
 func parseRecord(msg []byte) (*privacy.Person, error) {
-	p := privacy.NewPerson(0)
-	err := fields(msg, func(n protowire.Number, v uint64, b []byte) error {
-		switch n {
-		case fBucket:
-			p.Bucket = uint16(v)
-		case fAge:
-			if v > uint64(privacy.AgeAdult) {
-				return errRecord // a band this build does not know must not be read as grown up
-			}
-			p.Age = privacy.Age(v)
-		case fGuardian:
-			p.Guardian = int64(v)
-		case fRev:
-			p.Rev = v
-		case fNotBefore:
-			p.NotBefore = int64(v)
-		case fOffset:
-			p.Applied.Offset = int64(v) - 1
-		case fIndex:
-			p.Applied.Index = int32(v)
-		case fSecret:
-			if len(b) != len(p.Secret) {
-				return errRecord
-			}
-			copy(p.Secret[:], b)
-			p.HasSecret = true
-		case fGrant:
-			g, err := parseGrant(b)
-			p.Grants = append(p.Grants, g)
-			return err
+	p := new(privacy.Person) // not NewPerson: a position left out is the first of the log
+	if err := fields(msg, func(f field) error { return setField(p, f) }); err != nil {
+		return nil, err
+	}
+	var seen uint64
+	for i := range p.Grants {
+		mask := uint64(1) << p.Grants[i].Bit
+		if seen&mask != 0 {
+			return nil, errRecord // which of the two stands?
 		}
+		seen |= mask
+	}
+	return p, nil
+}
+
+func setField(p *privacy.Person, f field) error {
+	switch f.num {
+	case fBucket:
+		return put(&p.Bucket, f, seal.Buckets-1)
+	case fAge:
+		return put(&p.Age, f, uint64(privacy.AgeAdult))
+	case fGuardian:
+		return put(&p.Guardian, f, math.MaxUint64)
+	case fRev:
+		return put(&p.Rev, f, math.MaxUint64)
+	case fNotBefore:
+		return put(&p.NotBefore, f, math.MaxUint64)
+	case fOffset:
+		f.v = uint64(protowire.DecodeZigZag(f.v))
+		return put(&p.Applied.Offset, f, math.MaxUint64)
+	case fIndex:
+		return put(&p.Applied.Index, f, math.MaxInt32)
+	case fSecret:
+		if len(f.b) != len(p.Secret) {
+			return errRecord
+		}
+		copy(p.Secret[:], f.b)
+		p.HasSecret = true
 		return nil
-	})
-	return p, err
+	case fGrant:
+		if f.b == nil {
+			return errRecord
+		}
+		g, err := parseGrant(f.b)
+		p.Grants = append(p.Grants, g)
+		return err
+	}
+	return errRecord
 }
 
 func parseGrant(msg []byte) (g privacy.Grant, err error) {
 	bit := uint64(0)
-	err = fields(msg, func(n protowire.Number, v uint64, _ []byte) error {
-		switch n {
+	err = fields(msg, func(f field) error {
+		switch f.num {
 		case gBit:
-			bit = v
+			return put(&bit, f, 64)
 		case gState:
-			if v > uint64(privacy.Withdrawn) {
-				return errRecord // a state this build does not know must not be read as a mild one
-			}
-			g.State = privacy.State(v)
+			return put(&g.State, f, uint64(privacy.Withdrawn))
 		case gSince:
-			g.Since = int64(v)
+			return put(&g.Since, f, math.MaxUint64)
 		case gUntil:
-			g.Until = int64(v)
+			return put(&g.Until, f, math.MaxUint64)
 		case gNo:
-			g.No = int64(v)
+			return put(&g.No, f, math.MaxUint64)
 		case gGen:
-			g.Gen = uint32(v)
+			return put(&g.Gen, f, math.MaxUint32)
 		case gPolicyRev:
-			g.PolicyRev = uint32(v)
+			return put(&g.PolicyRev, f, math.MaxUint32)
 		}
-		return nil
+		return errRecord
 	})
-	if err == nil && (bit == 0 || bit > 64) {
-		return g, errRecord
+	if err == nil && bit == 0 {
+		err = errRecord
 	}
 	g.Bit = uint8(bit - 1)
 	return g, err

@@ -41,8 +41,7 @@ func (*accountRows) Bools(int) []bool         { return nil }
 func (*accountRows) Enums(int) []int8         { return nil }
 
 // WriteAccount implements sinks.Sink. The rows have several batch ids, so a repeated
-// attempt relies on the token, unless the first row's id is there already and the token may
-// be forgotten.
+// attempt asks for those of the first row's id.
 func (s *Sink) WriteAccount(ctx context.Context, a sinks.Account) error {
 	if a.Token == "" {
 		return fmt.Errorf("clickhouse: write the account: %w", sinks.ErrZero)
@@ -50,8 +49,6 @@ func (s *Sink) WriteAccount(ctx context.Context, a sinks.Account) error {
 	if len(a.Rows) == 0 {
 		return nil
 	}
-	ctx, cancel := s.bound(ctx)
-	defer cancel()
 	id := a.Rows[0].Batch
 	var same uint64
 	for i := range a.Rows {
@@ -59,21 +56,7 @@ func (s *Sink) WriteAccount(ctx context.Context, a sinks.Account) error {
 			same++
 		}
 	}
-	if a.Attempt > 1 {
-		done, err := s.landedBefore(ctx, s.account.table, id, same)
-		if done || err != nil {
-			return err
-		}
-	}
-	src := newAccountRows(a.Rows)
-	sum, sent, err := s.insert(ctx, s.account, src, a.Token)
-	if err != nil {
-		return fault("insert into "+s.account.table, sent, err)
-	}
-	if sum.told && sum.written < uint64(src.Rows()) {
-		return s.confirm(ctx, s.account.table, id, same)
-	}
-	return nil
+	return s.write(ctx, s.account, newAccountRows(a.Rows), a.Token, mark{id, same}, a.Attempt)
 }
 
 // AccountLine is a sum of the account.

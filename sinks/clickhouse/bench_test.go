@@ -3,16 +3,12 @@ package clickhouse
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
-
-	"github.com/sluice-events/sluice/sinks/sinktest/chtest"
 )
 
 // BenchmarkWrite writes 50,000 rows at a time the three ways there are, each with its CPU
@@ -49,8 +45,12 @@ func BenchmarkWrite(b *testing.B) {
 				b.ReportMetric(0, "ns/op")
 			})
 		}
-		run("block", func(ctx context.Context, token string) error { return s.send(ctx, l, src, token, [16]byte{7}) })
-		run("block-lz4", func(ctx context.Context, token string) error { return lz4.send(ctx, l, src, token, [16]byte{7}) })
+		run("block", func(ctx context.Context, token string) error {
+			return s.send(ctx, l, src, token, mark{[16]byte{7}, rows})
+		})
+		run("block-lz4", func(ctx context.Context, token string) error {
+			return lz4.send(ctx, l, src, token, mark{[16]byte{7}, rows})
+		})
 		run("driver-columns", func(ctx context.Context, token string) error {
 			_, _, err := s.insertColumns(ctx, l, src, s.settings(token))
 			return err
@@ -60,7 +60,6 @@ func BenchmarkWrite(b *testing.B) {
 		run("raw-native", func(ctx context.Context, token string) error {
 			return s.conn.InsertFormat(ch.Context(ctx, ch.WithSettings(s.settings(token))), "Native", l.insert, strings.NewReader(string(block)))
 		})
-		_ = os.Stdout
 	}
 }
 
@@ -88,6 +87,3 @@ func BenchmarkEncode(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/50_000, "ns/row")
 }
-
-var _ = strconv.Itoa
-var _ = chtest.User

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"syscall"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
@@ -78,7 +77,7 @@ func neverLeft(err error) bool {
 	if errors.As(err, &op) && op.Op == "dial" {
 		return true
 	}
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, ch.ErrAcquireConnTimeout) || errors.Is(err, os.ErrNotExist)
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, ch.ErrAcquireConnTimeout)
 }
 
 func name(code int) string {
@@ -89,10 +88,11 @@ func name(code int) string {
 }
 
 // kindOf sorts ClickHouse's codes. A code that is not listed counts as retryable: rows are
-// set aside only for a reason that is known to lie in them.
+// set aside only for a reason that is known to lie in them. A block that ended early
+// (ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA) was cut on its way.
 func kindOf(code int) error {
 	switch code {
-	case 6, 19, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 407, 469, 691:
+	case 6, 19, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 407, 469, 691:
 		// parse errors, sizes, TYPE_MISMATCH, CANNOT_CONVERT_TYPE, INCORRECT_DATA, bounds,
 		// CANNOT_INSERT_NULL, DECIMAL_OVERFLOW, VIOLATED_CONSTRAINT, UNKNOWN_ELEMENT_OF_ENUM
 		return sinks.ErrPoison

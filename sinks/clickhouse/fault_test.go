@@ -94,6 +94,10 @@ func TestFaults(t *testing.T) {
 	f("constraint", sinks.ErrPoison, 469, exception(469, "VIOLATED_CONSTRAINT"))
 	f("type", sinks.ErrPoison, 53, exception(53, "TYPE_MISMATCH"))
 	f("json", sinks.ErrPoison, 117, exception(117, "INCORRECT_DATA"))
+	f("cut on its way", sinks.ErrRetryable, 33, exception(33, "CANNOT_READ_ALL_DATA"))
+	f("cut at a frame", sinks.ErrRetryable, 32, exception(32, "ATTEMPT_TO_READ_AFTER_EOF"))
+	f("disk full", sinks.ErrRetryable, 243, exception(243, "NOT_ENOUGH_SPACE"))
+	f("read only", sinks.ErrRetryable, 242, exception(242, "TABLE_IS_READ_ONLY"))
 	f("time", sinks.ErrUnknown, 159, exception(159, "TIMEOUT_EXCEEDED"))
 	f("status", sinks.ErrUnknown, 319, exception(319, "UNKNOWN_STATUS_OF_INSERT"))
 	f("late", sinks.ErrPoison, 469, func(w http.ResponseWriter, r *http.Request) {
@@ -182,7 +186,7 @@ func TestRefusedHere(t *testing.T) {
 			t.Fatalf("no column %s", column)
 		}
 		change(m, i)
-		check(t, name, s.send(context.Background(), l, m, "t", [16]byte{1}), sinks.ErrPoison, 0)
+		check(t, name, s.send(context.Background(), l, m, "t", mark{[16]byte{1}, 5}), sinks.ErrPoison, 0)
 	}
 	f("short text", "word", func(m *made, i int) { m.str[i] = m.str[i][:4] })
 	f("long text", "word", func(m *made, i int) { m.str[i] = append(m.str[i], "x") })

@@ -19,12 +19,13 @@ func (s *Sink) Landed(ctx context.Context, store string, id [16]byte) (uint64, e
 
 // number asks for one number, as text.
 func (s *Sink) number(ctx context.Context, op, sql string, params map[string]string) (int64, error) {
-	rows, err := s.Strings(ctx, sql, params)
+	t, err := s.query(ctx, op, sql, params, 0)
 	if err != nil {
 		return 0, err
 	}
-	if len(rows) == 1 && len(rows[0]) == 1 {
-		if n, err := strconv.ParseInt(rows[0][0], 10, 64); err == nil && n >= 0 {
+	if len(t.Rows) == 1 && len(t.Rows[0]) == 1 {
+		text, _ := t.Rows[0][0].(string)
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
 			return n, nil
 		}
 	}
@@ -35,17 +36,17 @@ func (s *Sink) number(ctx context.Context, op, sql string, params map[string]str
 // it. All there: done, unless the token is surely still remembered; then sending it again
 // changes nothing in the table and gives a view its rows if the server died between the
 // two. More than was sent can only be a fault of the ids, and is never made worse.
-func (s *Sink) landedBefore(ctx context.Context, table string, id [16]byte, rows uint64) (done bool, err error) {
-	n, err := s.Landed(ctx, table, id)
+func (s *Sink) landedBefore(ctx context.Context, table string, m mark) (done bool, err error) {
+	n, err := s.Landed(ctx, table, m.id)
 	switch {
 	case err != nil:
 		return false, err
-	case n > rows:
+	case n > m.rows:
 		return false, &Fault{Op: "insert into " + table + ": more rows of this batch than it has", kind: sinks.ErrPoison}
-	case n < rows:
+	case n < m.rows:
 		return false, nil
 	}
-	recent, err := s.recent(ctx, table, id)
+	recent, err := s.recent(ctx, table, m.id)
 	return !recent, err
 }
 
@@ -66,6 +67,3 @@ func (s *Sink) recent(ctx context.Context, table string, id [16]byte) (bool, err
 		map[string]string{"db": s.cfg.Database, "t": table})
 	return newest-first < s.remembered, err
 }
-
-// leastWindow is the smallest window that schema.Options gives a table.
-const leastWindow = 1000

@@ -22,7 +22,7 @@ func TestForgottenToken(t *testing.T) {
 	rows := func() uint64 { return number(t, s, "SELECT toString(count()) FROM sluice.ev_personalize") }
 	write := func(id byte, token string, attempt int) {
 		t.Helper()
-		if err := s.write(ctx, l, some(st, 30, uint64(id), [16]byte{id}), token, [16]byte{id}, attempt); err != nil {
+		if err := s.write(ctx, l, some(st, 30, uint64(id), [16]byte{id}), token, mark{[16]byte{id}, 30}, attempt); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -48,7 +48,7 @@ func TestForgottenToken(t *testing.T) {
 		t.Errorf("a repeated batch grew the table by %d rows", got)
 	}
 	// twice as many rows as the batch has: nothing may be added, and it must be said
-	err = s.write(ctx, l, some(st, 30, 1, [16]byte{1}), "first", [16]byte{1}, 2)
+	err = s.write(ctx, l, some(st, 30, 1, [16]byte{1}), "first", mark{[16]byte{1}, 30}, 2)
 	if !errors.Is(err, sinks.ErrPoison) {
 		t.Errorf("%v, want ErrPoison", err)
 	}

@@ -18,11 +18,16 @@ type Table struct {
 // Query runs a SELECT. params fill its {name:Type} places; they never become part of the
 // statement's text. limit bounds the rows, 0 means all.
 func (s *Sink) Query(ctx context.Context, sql string, params map[string]string, limit int) (*Table, error) {
+	return s.query(ctx, "query", sql, params, limit)
+}
+
+// query is Query under a name that its errors have.
+func (s *Sink) query(ctx context.Context, op, sql string, params map[string]string, limit int) (*Table, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	rows, err := s.conn.Query(ctx, sql, named(params)...)
 	if err != nil {
-		return nil, fault("query", false, err)
+		return nil, fault(op, false, err)
 	}
 	defer func() { _ = rows.Close() }() // Err says what matters
 	t := &Table{Columns: rows.Columns()}
@@ -36,7 +41,7 @@ func (s *Sink) Query(ctx context.Context, sql string, params map[string]string, 
 			to[i] = reflect.New(c.ScanType()).Interface()
 		}
 		if err := rows.Scan(to...); err != nil {
-			return nil, fault("query: read a row", false, err)
+			return nil, fault(op+": read a row", false, err)
 		}
 		for i := range to {
 			to[i] = reflect.ValueOf(to[i]).Elem().Interface()
@@ -46,7 +51,7 @@ func (s *Sink) Query(ctx context.Context, sql string, params map[string]string, 
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fault("query", false, err)
+		return nil, fault(op, false, err)
 	}
 	return t, nil
 }

@@ -41,7 +41,7 @@ func Open(_ context.Context, cfg Config, p *policy.Policy) (*Sink, error) {
 	if err != nil {
 		return nil, errors.New("clickhouse: the driver refuses the configuration")
 	}
-	s := &Sink{cfg: cfg, policy: p, conn: conn, account: accountLayout(cfg.Database, p.Zone.String()), remembered: leastWindow}
+	s := &Sink{cfg: cfg, policy: p, conn: conn, account: accountLayout(cfg.Database, p.Zone.String()), remembered: schema.LeastWindow}
 	s.encoders.New = func() any { return new(encoder) }
 	s.frames.New = func() any { return newFrames(cfg.Compression) }
 	for _, st := range p.Stores {
@@ -79,24 +79,30 @@ func (s *Sink) Write(ctx context.Context, b sinks.Batch) error {
 	if err != nil {
 		return fmt.Errorf("clickhouse: write: %w", sinks.ErrZero)
 	}
-	return s.write(ctx, l, b.Rows, b.Token, b.ID, b.Attempt)
+	return s.write(ctx, l, b.Rows, b.Token, mark{b.ID, uint64(b.Rows.Rows())}, b.Attempt)
 }
 
-// write sends rows that carry a batch id.
-func (s *Sink) write(ctx context.Context, l *layout, src source, token string, id [16]byte, attempt int) error {
+// mark is how rows are found again in their table: so many carry this batch id.
+type mark struct {
+	id   [16]byte
+	rows uint64
+}
+
+// write sends rows, and asks first whether they are there when they were sent before.
+func (s *Sink) write(ctx context.Context, l *layout, src source, token string, m mark, attempt int) error {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	if attempt > 1 {
-		done, err := s.landedBefore(ctx, l.table, id, uint64(src.Rows()))
+		done, err := s.landedBefore(ctx, l.table, m)
 		if done || err != nil {
 			return err
 		}
 	}
-	return s.send(ctx, l, src, token, id)
+	return s.send(ctx, l, src, token, m)
 }
 
 // send checks the rows, sends them, and checks what the server says about them.
-func (s *Sink) send(ctx context.Context, l *layout, src source, token string, id [16]byte) error {
+func (s *Sink) send(ctx context.Context, l *layout, src source, token string, m mark) error {
 	op := "insert into " + l.table
 	if !l.even(src) {
 		return &Fault{Op: op + ": columns of unequal length", kind: sinks.ErrPoison}
@@ -116,19 +122,19 @@ func (s *Sink) send(ctx context.Context, l *layout, src source, token string, id
 		return fault(op, sent, err)
 	}
 	if sum.told && sum.written < uint64(src.Rows()) {
-		return s.confirm(ctx, l.table, id, uint64(src.Rows()))
+		return s.confirm(ctx, l.table, m)
 	}
 	return nil
 }
 
 // confirm counts the rows of a batch of which the server said it wrote fewer: it says so
 // too when it knew the token.
-func (s *Sink) confirm(ctx context.Context, table string, id [16]byte, rows uint64) error {
-	n, err := s.Landed(ctx, table, id)
+func (s *Sink) confirm(ctx context.Context, table string, m mark) error {
+	n, err := s.Landed(ctx, table, m.id)
 	if err != nil {
 		return &Fault{Op: "insert into " + table + ": count the rows", kind: sinks.ErrUnknown}
 	}
-	if n < rows {
+	if n < m.rows {
 		return &Fault{Op: "insert into " + table + ": rows are missing", kind: sinks.ErrUnknown}
 	}
 	return nil

@@ -47,7 +47,7 @@ func TestBlockAgainstDriver(t *testing.T) {
 				t.Fatal(err)
 			}
 			a, b := [16]byte{byte(i), 1}, [16]byte{byte(i), 2}
-			if err := s.send(ctx, l, some(st, 700, 3, a), "block", a); err != nil {
+			if err := s.send(ctx, l, some(st, 700, 3, a), "block", mark{a, 700}); err != nil {
 				t.Errorf("%s.%s: %v", db, st.Name, err)
 				continue
 			}

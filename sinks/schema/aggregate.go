@@ -15,6 +15,8 @@ const (
 	AggItemItem   = "agg_item_item"    // which items the same people saw on the same day
 	Recs          = "recs"             // what a recommendation job computed for a person
 	ScoreView     = "agg_pid_item_score"
+
+	viewSuffix = "_mv" // of the view that fills an aggregate
 )
 
 // Writers of aggregates that are not roles.
@@ -98,7 +100,7 @@ func (s *Schema) addPidItemDay(p *policy.Policy, a *policy.Aggregate, from *poli
 		dur = "sum(dur_ms)"
 	}
 	s.Views = append(s.Views, &View{
-		Name: a.Name + "_mv", To: s.local(a.Name),
+		Name: a.Name + viewSuffix, From: s.local(from.Name), To: s.local(a.Name),
 		Select: fmt.Sprintf("SELECT tenant, pid, item_id, toDate(ts) AS day, count() AS n, max(ts) AS last, %s AS dur FROM %s WHERE %s GROUP BY tenant, pid, item_id, day",
 			dur, s.ref(s.local(from.Name)), attributable),
 	}, s.scoreView(a.Name))

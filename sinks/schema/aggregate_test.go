@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sluice-events/sluice/policy"
 	"github.com/sluice-events/sluice/sinks/schema"
 	"github.com/sluice-events/sluice/sinks/sinktest"
 	"github.com/sluice-events/sluice/sinks/sinktest/chtest"
@@ -61,44 +63,32 @@ func (d *db) rebuild(t *testing.T, s *schema.Schema) {
 // An erased person must be gone from every aggregate: erasing and rebuilding gives the same
 // as never having had the person.
 func TestErasedPersonLeavesNoTrace(t *testing.T) {
-	ctx := context.Background()
 	e := chtest.Start(t)
 	p := sinktest.Policy(t)
-	fill := func(name, without string) (*db, *schema.Schema) {
-		d := connect(t, e, name, p)
-		s, _ := d.migrate(t, p)
-		if err := d.Write(ctx, sinktest.NewMaker(t, p).Batch(t, "ev_personalize", visits(without)...)); err != nil {
-			t.Fatal(err)
-		}
-		d.rebuild(t, s)
-		return d, s
-	}
-	with, s := fill("with_all", "")
+	with := connect(t, e, "with_all", p)
+	s, _ := with.migrate(t, p)
+	pids := with.fill(t, p, visits(""))
+	with.rebuild(t, s)
 	full := with.everything(t)
-	for _, gone := range []string{"person-3", "lonely"} {
-		pid := personPid(t, with, p.Name, gone, e)
-		with.exec(t, "CREATE TABLE IF NOT EXISTS DB.erasure_set (batch UInt64, pid FixedString(16)) ENGINE = MergeTree ORDER BY batch")
-		with.exec(t, "TRUNCATE TABLE DB.erasure_set")
-		with.exec(t, "INSERT INTO DB.erasure_set SELECT 1, unhex('"+pid+"')")
+	with.exec(t, "CREATE TABLE DB.erasure_set (batch UInt64, pid FixedString(16)) ENGINE = MergeTree ORDER BY batch")
+	for i, gone := range []string{"person-3", "lonely"} {
+		with.exec(t, fmt.Sprintf("INSERT INTO DB.erasure_set SELECT %d, unhex('%s')", i, pids[gone]))
 		for _, table := range []string{"ev_personalize", "agg_pid_item_day", "recs"} {
-			with.exec(t, "ALTER TABLE DB."+table+" DELETE WHERE pid IN (SELECT pid FROM DB.erasure_set WHERE batch = 1) SETTINGS mutations_sync = 2")
+			with.exec(t, fmt.Sprintf("ALTER TABLE DB.%s DELETE WHERE pid IN (SELECT pid FROM with_all.erasure_set WHERE batch = %d) SETTINGS mutations_sync = 2", table, i))
 		}
 		with.rebuild(t, s)
 	}
 	got := with.everything(t)
 
 	other := connect(t, e, "without", p)
-	other.migrate(t, p)
+	so, _ := other.migrate(t, p)
 	var events []sinktest.Event
 	for _, v := range visits("person-3") {
 		if v.Person != "lonely" {
 			events = append(events, v)
 		}
 	}
-	if err := other.Write(ctx, sinktest.NewMaker(t, p).Batch(t, "ev_personalize", events...)); err != nil {
-		t.Fatal(err)
-	}
-	so := generate(t, "without", p)
+	other.fill(t, p, events)
 	other.rebuild(t, so)
 	if diff := cmp.Diff(other.everything(t), got); diff != "" {
 		t.Errorf("(-never had the person +erased):\n%s", diff)
@@ -113,110 +103,209 @@ func TestErasedPersonLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// personPid finds somebody's pseudonym by what nobody else did: it writes one event of the
-// person into a database of its own.
-func personPid(t *testing.T, d *db, _, person string, e *chtest.Engine) string {
+// fill writes the events in one batch and gives everybody's pseudonym, in hex.
+func (d *db) fill(t *testing.T, p *policy.Policy, events []sinktest.Event) map[string]string {
 	t.Helper()
-	p := sinktest.Policy(t)
-	probe := connect(t, e, "probe_"+strings.ReplaceAll(person, "-", "_"), p)
-	probe.migrate(t, p)
-	b := sinktest.NewMaker(t, p).Batch(t, "ev_personalize", sinktest.Event{Person: person, Name: "page_view", Page: "https://x.example/x", Time: noon})
-	if err := probe.Write(context.Background(), b); err != nil {
+	b := sinktest.NewMaker(t, p).Batch(t, "ev_personalize", events...)
+	if b.Rows.Rows() != len(events) {
+		t.Fatalf("%d events made %d rows", len(events), b.Rows.Rows())
+	}
+	pids := make(map[string]string)
+	for i, v := range events {
+		pids[v.Person] = strings.ToUpper(hex.EncodeToString(b.Rows.Fixed(policy.CPid)[16*i : 16*i+16]))
+	}
+	if err := d.Write(context.Background(), b); err != nil {
 		t.Fatal(err)
 	}
-	pid := probe.rows(t, "SELECT hex(pid) FROM DB.ev_personalize")[0]
-	if n := d.rows(t, "SELECT toString(count()) FROM DB.ev_personalize WHERE pid = unhex('"+pid+"')"); n[0] == "0" {
-		t.Fatalf("%s has no rows", person)
-	}
-	return pid
+	return pids
 }
 
-// The aggregates against the same sums made here.
+// counted is what the aggregates must say of some events, counted one by one.
+type counted struct {
+	person  map[[3]string]*did // person, item, day
+	people  map[[2]string]map[string]bool
+	visits  map[[2]string]int // item, day
+	baskets map[[2]string]map[string]bool
+}
+
+type did struct {
+	n, dur int
+	last   time.Time
+}
+
+func count(t *testing.T, p *policy.Policy, events []sinktest.Event) *counted {
+	t.Helper()
+	c := &counted{map[[3]string]*did{}, map[[2]string]map[string]bool{}, map[[2]string]int{}, map[[2]string]map[string]bool{}}
+	for _, v := range events {
+		if v.Bot {
+			continue
+		}
+		day, item := v.Time.In(p.Zone).Format(time.DateOnly), strings.TrimPrefix(v.Page, "https://x.example")
+		d := c.person[[3]string{v.Person, item, day}]
+		if d == nil {
+			d = new(did)
+			c.person[[3]string{v.Person, item, day}] = d
+		}
+		d.n++
+		if ms, ok := v.Props["dur_ms"]; ok {
+			n, err := strconv.Atoi(ms)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.dur += n
+		}
+		if v.Time.After(d.last) {
+			d.last = v.Time
+		}
+		c.visits[[2]string{item, day}]++
+		add(c.people, [2]string{item, day}, v.Person)
+		add(c.baskets, [2]string{v.Person, day}, item)
+	}
+	return c
+}
+
+func add(m map[[2]string]map[string]bool, k [2]string, v string) {
+	if m[k] == nil {
+		m[k] = map[string]bool{}
+	}
+	m[k][v] = true
+}
+
+// same compares rows in any order.
+func same(t *testing.T, name string, want, got []string) {
+	t.Helper()
+	sort.Strings(want)
+	sort.Strings(got)
+	if len(want) == 0 {
+		t.Errorf("%s: nothing to compare", name)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-counted here +aggregate):\n%s", name, diff)
+	}
+}
+
+// The aggregates against the same counts made here.
 func TestAggregatesAreRight(t *testing.T) {
-	ctx := context.Background()
 	e := chtest.Start(t)
 	p := sinktest.Policy(t)
 	d := connect(t, e, "agg", p)
 	s, _ := d.migrate(t, p)
 	events := visits("")
-	if err := d.Write(ctx, sinktest.NewMaker(t, p).Batch(t, "ev_personalize", events...)); err != nil {
-		t.Fatal(err)
-	}
+	pids := d.fill(t, p, events)
 	d.rebuild(t, s)
 	d.rebuild(t, s) // again: nothing may be counted twice
+	c := count(t, p, events)
 
-	day := func(v sinktest.Event) string { return v.Time.In(p.Zone).Format(time.DateOnly) }
-	item := func(v sinktest.Event) string { return strings.TrimPrefix(v.Page, "https://x.example") }
-	n, people := map[string]int{}, map[string]map[string]bool{}
-	seen := map[string]map[string]bool{} // person and day -> items
-	for _, v := range events {
-		if v.Bot {
-			continue
-		}
-		k := item(v) + " " + day(v)
-		n[k]++
-		add(people, k, v.Person)
-		add(seen, v.Person+" "+day(v), item(v))
+	var want []string
+	for k, x := range c.person {
+		want = append(want, fmt.Sprint(pids[k[0]], " ", k[1], " ", k[2], " ", x.n, " ", x.dur, " ", x.last.Unix()))
 	}
-	var popular, pairs []string
-	for k, c := range n {
-		popular = append(popular, fmt.Sprintf("%s %d %d", k, c, len(people[k])))
+	same(t, "agg_pid_item_day", want, d.rows(t, "SELECT hex(pid), item_id, toString(day), toString(sum(n)), toString(sum(dur)), toString(toUnixTimestamp(max(last))) FROM DB.agg_pid_item_day GROUP BY tenant, pid, item_id, day"))
+
+	want = nil
+	for k, n := range c.visits {
+		want = append(want, fmt.Sprint(k[0], " ", k[1], " ", n, " ", len(c.people[k])))
 	}
+	same(t, "agg_item_day", want, d.rows(t, "SELECT item_id, toString(day), toString(n), toString(people) FROM DB.agg_item_day"))
+
 	both := map[string]int{}
-	for who, items := range seen {
-		_, on, _ := strings.Cut(who, " ")
+	for who, items := range c.baskets {
 		for a := range items {
 			for b := range items {
 				if a != b {
-					both[a+" "+b+" "+on]++
+					both[a+" "+b+" "+who[1]]++
 				}
 			}
 		}
 	}
-	for k, c := range both {
-		pairs = append(pairs, fmt.Sprintf("%s %d", k, c))
+	want = nil
+	for k, n := range both {
+		want = append(want, fmt.Sprint(k, " ", n))
 	}
-	sort.Strings(popular)
-	sort.Strings(pairs)
-	got := d.rows(t, "SELECT item_id, toString(day), toString(n), toString(people) FROM DB.agg_item_day")
-	sort.Strings(got)
-	if diff := cmp.Diff(popular, got); diff != "" {
-		t.Errorf("agg_item_day (-want +got):\n%s", diff)
-	}
-	got = d.rows(t, "SELECT item_a, item_b, toString(day), toString(people) FROM DB.agg_item_item")
-	sort.Strings(got)
-	if diff := cmp.Diff(pairs, got); diff != "" {
-		t.Errorf("agg_item_item (-want +got):\n%s", diff)
-	}
+	same(t, "agg_item_item", want, d.rows(t, "SELECT item_a, item_b, toString(day), toString(people) FROM DB.agg_item_item"))
+}
 
-	// decay: half after each half-life
-	want := 0.0
-	asOf := noon.AddDate(0, 0, 4)
-	for k, c := range n {
-		_, on, _ := strings.Cut(k, " ")
-		at, err := time.Parse(time.DateOnly, on)
+// Decay: what somebody did counts half after each half-life, and not at all before it
+// happened. Every score against one made here.
+func TestDecay(t *testing.T) {
+	e := chtest.Start(t)
+	p := sinktest.Policy(t)
+	d := connect(t, e, "decay", p)
+	d.migrate(t, p)
+	events := visits("")
+	pids := d.fill(t, p, events)
+	c := count(t, p, events)
+	f := func(asOf string, halfLife float64) {
+		t.Helper()
+		at, err := time.Parse(time.DateOnly, asOf)
 		if err != nil {
 			t.Fatal(err)
 		}
-		age := math.Round(asOf.Truncate(24*time.Hour).Sub(at).Hours() / 24)
-		want += float64(c) * math.Exp2(-age/7)
+		scores, seen := map[string]float64{}, map[string]int{}
+		for k, x := range c.person {
+			day, err := time.Parse(time.DateOnly, k[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if age := at.Sub(day).Hours() / 24; age >= 0 {
+				scores[pids[k[0]]+" "+k[1]] += float64(x.n) * math.Pow(0.5, age/halfLife)
+				seen[pids[k[0]]+" "+k[1]] += x.n
+			}
+		}
+		rows := d.rows(t, fmt.Sprintf("SELECT hex(pid), item_id, toString(events), toString(score) FROM DB.agg_pid_item_score(as_of = '%s', half_life = %g)", asOf, halfLife))
+		if len(rows) != len(scores) {
+			t.Errorf("as of %s: %d scores, want %d", asOf, len(rows), len(scores))
+		}
+		for _, r := range rows {
+			var pid, item string
+			var n int
+			var score float64
+			if _, err := fmt.Sscan(r, &pid, &item, &n, &score); err != nil {
+				t.Fatal(err)
+			}
+			if want := scores[pid+" "+item]; math.Abs(score-want) > 1e-9*want || n != seen[pid+" "+item] {
+				t.Errorf("as of %s, half-life %g, %s: %g of %d events, want %g of %d", asOf, halfLife, item, score, n, want, seen[pid+" "+item])
+			}
+		}
 	}
-	score := d.rows(t, "SELECT toString(sum(score)), toString(sum(events)) FROM DB.agg_pid_item_score(as_of = '"+asOf.Format(time.DateOnly)+"', half_life = 7)")
-	var sum float64
-	var all int
-	if _, err := fmt.Sscan(score[0], &sum, &all); err != nil || math.Abs(sum-want) > 1e-6*want {
-		t.Errorf("scores sum to %q, want %f", score, want)
+	f("2026-11-20", 7)
+	f("2026-11-24", 7)
+	f("2026-11-24", 1.5)
+	f("2026-12-20", 14)
+	f("2026-11-19", 7) // what happened on the 20th is not known yet
+	f("2026-11-01", 7)
+}
+
+// Where tables are replicated the day is computed in a plain table: a copy of the live one
+// would claim its place in the keeper. Nothing of the rebuild goes to the whole cluster.
+func TestRebuildOnACluster(t *testing.T) {
+	s, err := schema.Generate(sinktest.Policy(t), schema.Options{Database: "c", Engine: schema.Replicated, Cluster: "main", Sharded: true})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := d.rows(t, "SELECT toString(count()) FROM DB.agg_pid_item_score(as_of = '2026-11-01', half_life = 7)"); got[0] != "0" {
-		t.Errorf("%s scores before anything happened", got[0])
+	r := &script{}
+	if err := schema.RebuildDay(context.Background(), r, s, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(r.said, "\n")
+	for _, never := range []string{"Replicated", "ON CLUSTER", "Distributed", " c.ev_personalize "} {
+		if strings.Contains(all, never) {
+			t.Errorf("the rebuild says %q:\n%s", never, all)
+		}
+	}
+	for _, want := range []string{"CREATE TABLE IF NOT EXISTS c.agg_item_day_local_next", "FROM c.ev_personalize_local", "REPLACE PARTITION", "FROM c.agg_item_item_local_next", "DROP TABLE IF EXISTS c.agg_item_item_local_next SYNC"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("the rebuild lacks %q:\n%s", want, all)
+		}
 	}
 }
 
-func add(m map[string]map[string]bool, k, v string) {
-	if m[k] == nil {
-		m[k] = map[string]bool{}
-	}
-	m[k][v] = true
+// script is a server that says yes to everything.
+type script struct{ said []string }
+
+func (s *script) Exec(_ context.Context, sql string) error { s.said = append(s.said, sql); return nil }
+func (s *script) Strings(context.Context, string, map[string]string) ([][]string, error) {
+	return [][]string{{"1"}}, nil
 }
 
 // One person's score must be read by the key, not by going through everybody.
@@ -239,11 +328,19 @@ func TestPairsAreBounded(t *testing.T) {
 	d := connect(t, e, "pairs", p)
 	s, _ := d.migrate(t, p)
 	d.exec(t, "INSERT INTO DB.ev_personalize (tenant, pid, ts, item_id, policy_rev, consent_rev) SELECT 't1', toFixedString('p', 16), toDateTime('2026-11-20 01:00:00', 'Asia/Shanghai') + number, toString(number), 1, 1 FROM numbers(500)")
+	// Those without a pseudonym are nobody in particular, and robots nobody at all.
+	d.exec(t, "INSERT INTO DB.ev_personalize (tenant, ts, item_id, policy_rev, consent_rev) SELECT 't1', toDateTime('2026-11-20 01:00:00', 'Asia/Shanghai'), toString(number), 1, 1 FROM numbers(5)")
+	d.exec(t, "INSERT INTO DB.ev_personalize (tenant, pid, ts, item_id, is_bot, policy_rev, consent_rev) SELECT 't1', toFixedString('r', 16), toDateTime('2026-11-20 01:00:00', 'Asia/Shanghai'), toString(number), true, 1, 1 FROM numbers(5)")
 	if err := schema.RebuildDay(context.Background(), d, s, noon); err != nil {
 		t.Fatal(err)
 	}
 	got := d.rows(t, "SELECT toString(count()), toString(min(toUInt32(item_a))), toString(max(people)) FROM DB.agg_item_item")
 	if got[0] != "2450 450 1" {
 		t.Errorf("pairs, lowest item, people: %s; want 2450 of the latest 50 items", got[0])
+	}
+	for _, agg := range []string{"agg_item_day", "agg_pid_item_day"} {
+		if got := d.rows(t, "SELECT toString(count()), toString(sum(n)) FROM DB."+agg); got[0] != "500 500" {
+			t.Errorf("%s: rows and events: %s, want the 500 of the person", agg, got[0])
+		}
 	}
 }

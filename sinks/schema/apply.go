@@ -6,15 +6,13 @@ import (
 	"fmt"
 )
 
-// Apply runs a plan's steps and records the schema. It refuses to begin when a decision
-// blocks, so that a server is never left half way for that reason. Every step can be run
-// again: a second Apply after a failure goes on where the first stopped.
+// Apply runs a plan's steps as they are printed, and after the last adds a line to the
+// history: nothing else. It refuses to begin when a decision blocks, so that a server is
+// never left half way for that reason. Every step can be run again: a second Apply after a
+// failure does what the first left undone.
 func Apply(ctx context.Context, c Conn, s *Schema, p *Plan) error {
 	if err := p.Err(); err != nil {
 		return err
-	}
-	if err := c.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+Ident(s.Options.Database)+s.onCluster()); err != nil {
-		return fmt.Errorf("schema: create the database: %w", err)
 	}
 	for _, st := range p.Steps {
 		if err := c.Exec(ctx, st.SQL); err != nil {

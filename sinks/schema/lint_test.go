@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 func TestLint(t *testing.T) {
 	f := func(ok bool, class byte, name, typ string) {
 		t.Helper()
-		err := Lint(&Table{Name: "t", Class: class, Columns: []Column{{Name: "day", Type: "Date"}, {Name: name, Type: typ}}})
+		err := Lint(&Table{Name: "t", Class: class, Order: "pid", Columns: []Column{{Name: "day", Type: "Date"}, {Name: name, Type: typ}}})
 		if (err == nil) != ok {
 			t.Errorf("class %c, %s %s: %v, want it allowed: %v", class, name, typ, err, ok)
 		}
@@ -32,7 +33,36 @@ func TestLint(t *testing.T) {
 		f(false, class, "x", "SimpleAggregateFunction(groupUniqArrayArray, Array(String))")
 		f(false, class, "x", "AggregateFunction(sum, UInt64)") // a number says as much
 	}
+	for _, typ := range []string{"String", "LowCardinality(String)", "Date", "DateTime('Asia/Shanghai')", "UInt8", "Int64", "Float64", "Enum8('a' = 1, 'b' = 2)", "SimpleAggregateFunction(sum, Float64)"} {
+		f(true, 'B', "x", typ)
+	}
+	for _, typ := range []string{"Array(String)", "LowCardinality(FixedString(16))", "UUID", "UInt128", "UInt256", "IPv6", "Nullable(FixedString(16))", "Map(String, UInt64)",
+		"JSON", "Tuple(UInt64, UInt64)", "Decimal(38, 0)", "SimpleAggregateFunction(sum, UInt128)", "SimpleAggregateFunction(max, UInt64)", "DateTime64(9)"} {
+		f(false, 'B', "x", typ)
+	}
 	f(true, 'A', "pid", "FixedString(16)")
+	f(true, 'A', "x", "AggregateFunction(uniq, String)")
+	f(true, 0, "pid", "FixedString(16)") // a store is no aggregate
+	for order, ok := range map[string]bool{"tenant, pid, item_id, day": true, "tenant, pid": true, "pid": true, "tenant, item_id": false, "tenant, pid_hash": false, "": false} {
+		if err := Lint(&Table{Name: "t", Class: 'A', Order: order}); (err == nil) != ok {
+			t.Errorf("class A sorted by %q: %v, want it allowed: %v", order, err, ok)
+		}
+	}
+}
+
+// Every table of the shipped policies passes, and each is looked at: spoiled, it does not.
+func TestLintOfShipped(t *testing.T) {
+	for _, name := range []string{"cn-edu", "starter"} {
+		s := generate(t, shipped(t, name), Options{})
+		for _, table := range s.Tables {
+			spoiled := *table
+			spoiled.Columns = append(slices.Clone(table.Columns), Column{Name: "people", Type: "AggregateFunction(uniq, FixedString(16))"})
+			spoiled.Order = "tenant"
+			if got := Lint(&spoiled); (got != nil) != (table.Class != 0) {
+				t.Errorf("%s: %s of class %q, spoiled: %v", name, table.Name, table.Class, got)
+			}
+		}
+	}
 }
 
 // What a policy declares and the schema cannot hold is an error that names it.

@@ -56,7 +56,14 @@ func (p *Plan) String() string {
 // narrows a type; it says so instead.
 func (s *Schema) Plan(st *State) *Plan {
 	p := new(Plan)
+	if !st.Exists {
+		p.Steps = append(p.Steps, s.createDatabase())
+	}
 	wanted := make(map[string]bool)
+	for _, v := range s.Views {
+		wanted[v.Name] = true
+	}
+	s.dropViews(p, st, wanted)
 	for _, t := range s.Tables {
 		wanted[t.Name] = true
 		if e := st.Tables[t.Name]; e == nil {
@@ -66,9 +73,26 @@ func (s *Schema) Plan(st *State) *Plan {
 		}
 	}
 	for _, v := range s.Views {
-		wanted[v.Name] = true
-		s.planView(p, v, st.Tables[v.Name])
+		s.planView(p, v, st)
 	}
+	s.planExtra(p, st, wanted)
+	return p
+}
+
+// dropViews takes away the views of aggregates that the policy no longer declares, before
+// anything else: nothing may be built from a store that is not declared. A view holds no
+// rows; those it wrote stay in its table.
+func (s *Schema) dropViews(p *Plan, st *State, wanted map[string]bool) {
+	for _, name := range []string{AggPidItemDay + viewSuffix, ScoreView} {
+		if st.Tables[name] != nil && !wanted[name] {
+			wanted[name] = true
+			p.step(name, "DROP VIEW IF EXISTS "+s.ref(name)+s.onCluster())
+		}
+	}
+}
+
+// planExtra names the tables that the policy does not.
+func (s *Schema) planExtra(p *Plan, st *State, wanted map[string]bool) {
 	var extra []string
 	for name := range st.Tables {
 		if !wanted[name] && !foreign(name) {
@@ -77,16 +101,21 @@ func (s *Schema) Plan(st *State) *Plan {
 	}
 	sort.Strings(extra)
 	for _, name := range extra {
-		p.Decisions = append(p.Decisions, Decision{name, "the policy no longer names it; its rows stay until they expire",
-			"DROP TABLE " + s.ref(name) + s.onCluster(), false})
+		what, drop := "the policy no longer names it; its rows stay until they expire", "DROP TABLE "
+		switch e := st.Tables[name]; {
+		case strings.HasSuffix(e.Engine, "View"):
+			what, drop = "a view that the policy does not name", "DROP VIEW "
+		case e.ttl() == "":
+			what = "the policy does not name it, and its rows have no lifetime: they stay until it is dropped"
+		}
+		p.Decisions = append(p.Decisions, Decision{name, what, drop + s.ref(name) + s.onCluster(), false})
 	}
-	return p
 }
 
 // foreign tells tables that other parts make: what a rebuild leaves behind when it is
 // killed, and copies under a legal hold.
 func foreign(name string) bool {
-	return strings.HasSuffix(name, "_next") || strings.HasPrefix(name, "hold_") || strings.HasPrefix(name, "erasure_") || strings.HasPrefix(name, ".inner")
+	return strings.HasSuffix(name, nextSuffix) || strings.HasPrefix(name, "hold_") || strings.HasPrefix(name, "erasure_") || strings.HasPrefix(name, ".inner")
 }
 
 func (p *Plan) step(object, sql string) { p.Steps = append(p.Steps, Statement{object, sql}) }
@@ -173,22 +202,29 @@ func planConstraints(p *Plan, t *Table, e *Existing, alter string) {
 		if ok && same(old, c.Check) {
 			continue
 		}
+		sql := "ADD CONSTRAINT IF NOT EXISTS " + Ident(c.Name) + " CHECK " + c.Check
 		if ok {
-			p.step(t.Name, alter+"DROP CONSTRAINT "+Ident(c.Name))
+			// In one statement: the table is never without its guard.
+			sql = "DROP CONSTRAINT IF EXISTS " + Ident(c.Name) + ", " + sql
 		}
-		p.step(t.Name, alter+"ADD CONSTRAINT "+Ident(c.Name)+" CHECK "+c.Check)
+		p.step(t.Name, alter+sql)
 	}
 	for _, c := range e.constraints() {
 		if _, left := have[c.Name]; left {
-			p.step(t.Name, alter+"DROP CONSTRAINT "+Ident(c.Name))
+			p.step(t.Name, alter+"DROP CONSTRAINT IF EXISTS "+Ident(c.Name))
 		}
 	}
 }
 
-func (s *Schema) planView(p *Plan, v *View, e *Existing) {
+func (s *Schema) planView(p *Plan, v *View, st *State) {
+	e := st.Tables[v.Name]
 	switch {
 	case e == nil:
 		p.step(v.Name, s.CreateView(v))
+		if v.To != "" && st.Tables[v.From] != nil {
+			p.Decisions = append(p.Decisions, Decision{v.To, "it counts what comes in from now on; the rows that " + v.From + " has already are not in it",
+				"nothing, or fill it while nothing is being inserted: INSERT INTO " + s.ref(v.To) + " " + v.Select, false})
+		}
 	case same(e.Select, v.Select):
 	case v.To == "":
 		p.step(v.Name, s.CreateView(v))

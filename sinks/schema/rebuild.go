@@ -27,25 +27,38 @@ const dayMark = "toDate({day:String})"
 // daySQL is the day as the server reads it; it comes from a time.Time, never from text.
 func daySQL(day time.Time) string { return "toDate('" + day.Format(time.DateOnly) + "')" }
 
-// Statements compute the day beside the live table and exchange it in one step, so that a
-// reader sees the old day or the new one. rows tells how many rows the new day has: the last
-// step differs when there are none.
-func (r *Rebuild) fill(s *Schema, day time.Time) []Statement {
-	next := s.ref(r.Table + "_next")
-	return []Statement{
-		{r.Table, "DROP TABLE IF EXISTS " + next + " SYNC"},
-		{r.Table, "CREATE TABLE " + next + " AS " + s.ref(r.Table)},
-		{r.Table, "INSERT INTO " + next + " " + strings.ReplaceAll(r.Select, dayMark, daySQL(day)) +
-			" SETTINGS max_bytes_before_external_group_by = 100000000, max_bytes_before_external_sort = 100000000"},
+// beside is the table in which a day is computed.
+func (r *Rebuild) beside() string { return r.Table + nextSuffix }
+
+const nextSuffix = "_next"
+
+// fill computes the day beside the live table. That table is a plain one of this server
+// also where the live one is replicated: it lives for a moment, and a copy of a replicated
+// table would claim the same place in the keeper.
+func (r *Rebuild) fill(s *Schema, day time.Time) ([]string, error) {
+	live, ok := s.Table(r.Table)
+	if !ok {
+		return nil, fmt.Errorf("the schema has no table %s", r.Table)
 	}
+	next := *live
+	next.Name = r.beside()
+	alone := Schema{Options: Options{Database: s.Options.Database, Engine: MergeTree}}
+	return []string{
+		"DROP TABLE IF EXISTS " + s.ref(next.Name) + " SYNC",
+		alone.Create(&next),
+		"INSERT INTO " + s.ref(next.Name) + " " + strings.ReplaceAll(r.Select, dayMark, daySQL(day)) +
+			" SETTINGS max_bytes_before_external_group_by = 100000000, max_bytes_before_external_sort = 100000000",
+	}, nil
 }
 
-func (r *Rebuild) exchange(s *Schema, day time.Time, rows bool) Statement {
+// exchange puts the new day in the place of the old in one step, so that a reader sees the
+// one or the other. A day without rows is no partition that could be put anywhere.
+func (r *Rebuild) exchange(s *Schema, day time.Time, rows bool) string {
 	part := Quote(day.Format(time.DateOnly))
 	if !rows {
-		return Statement{r.Table, fmt.Sprintf("ALTER TABLE %s DROP PARTITION %s", s.ref(r.Table), part)}
+		return fmt.Sprintf("ALTER TABLE %s DROP PARTITION %s", s.ref(r.Table), part)
 	}
-	return Statement{r.Table, fmt.Sprintf("ALTER TABLE %s REPLACE PARTITION %s FROM %s", s.ref(r.Table), part, s.ref(r.Table+"_next"))}
+	return fmt.Sprintf("ALTER TABLE %s REPLACE PARTITION %s FROM %s", s.ref(r.Table), part, s.ref(r.beside()))
 }
 
 // RebuildDay computes the aggregates that count people for one day again, from the rows
@@ -67,17 +80,24 @@ func RebuildDay(ctx context.Context, c Conn, s *Schema, day time.Time) error {
 }
 
 func (r *Rebuild) run(ctx context.Context, c Conn, s *Schema, day time.Time) error {
-	for _, st := range r.fill(s, day) {
-		if err := c.Exec(ctx, st.SQL); err != nil {
-			return err
-		}
-	}
-	n, err := c.Strings(ctx, "SELECT toString(count()) FROM "+s.ref(r.Table+"_next"), nil)
+	steps, err := r.fill(s, day)
 	if err != nil {
 		return err
 	}
-	if err := c.Exec(ctx, r.exchange(s, day, len(n) > 0 && n[0][0] != "0").SQL); err != nil {
+	for _, sql := range steps {
+		if err := c.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	n, err := c.Strings(ctx, "SELECT toString(count()) FROM "+s.ref(r.beside()), nil)
+	if err != nil {
 		return err
 	}
-	return c.Exec(ctx, "DROP TABLE IF EXISTS "+s.ref(r.Table+"_next")+" SYNC")
+	if len(n) != 1 || len(n[0]) != 1 {
+		return errAnswer
+	}
+	if err := c.Exec(ctx, r.exchange(s, day, n[0][0] != "0")); err != nil {
+		return err
+	}
+	return c.Exec(ctx, steps[0])
 }

@@ -65,10 +65,13 @@ func (o *Options) defaults() error {
 	return nil
 }
 
+// LeastWindow is the smallest deduplication window that a table gets.
+const LeastWindow = 1000
+
 // Window is how many inserted parts a table remembers. A token that fell out of it no
 // longer guards against a second insert, so it covers hours, not minutes.
 func (o *Options) Window() int {
-	return max(1000, int(float64(o.Partitions)*o.InsertsPerSecond*o.WindowHours*3600))
+	return max(LeastWindow, int(float64(o.Partitions)*o.InsertsPerSecond*o.WindowHours*3600))
 }
 
 // Kind says what a table is for.
@@ -114,9 +117,7 @@ type Table struct {
 // Column is one column in the server's spelling.
 type Column struct {
 	Name, Type, Codec, Comment string
-	// Text marks the wildcard column held as a Map: this hidden column takes JSON text and
-	// the server fills the Map from it.
-	Default string // "EPHEMERAL" or "DEFAULT expression"
+	Default                    string // "EPHEMERAL" or "DEFAULT expression"; see WildText
 }
 
 // Constraint is a CHECK that a row must pass.
@@ -125,8 +126,9 @@ type Constraint struct{ Name, Check string }
 // Setting is one setting of a table.
 type Setting struct{ Name, Value string }
 
-// View is a view; with To a materialized one that fills a table.
-type View struct{ Name, To, Select string }
+// View is a view; with To a materialized one that fills that table with what comes into
+// the table From.
+type View struct{ Name, From, To, Select string }
 
 // Statement is one step.
 type Statement struct {
@@ -201,9 +203,13 @@ func (s *Schema) spread() {
 	s.Tables = append(s.Tables, over...)
 }
 
+func (s *Schema) createDatabase() Statement {
+	return Statement{s.Options.Database, "CREATE DATABASE IF NOT EXISTS " + Ident(s.Options.Database) + s.onCluster()}
+}
+
 // Statements creates the whole schema on an empty server, in order.
 func (s *Schema) Statements() []Statement {
-	out := []Statement{{s.Options.Database, "CREATE DATABASE IF NOT EXISTS " + Ident(s.Options.Database) + s.onCluster()}}
+	out := []Statement{s.createDatabase()}
 	for _, t := range s.Tables {
 		out = append(out, Statement{t.Name, s.Create(t)})
 	}

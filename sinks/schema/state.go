@@ -9,6 +9,7 @@ import (
 
 // State is what a server has.
 type State struct {
+	Exists bool // the database
 	Tables map[string]*Existing
 }
 
@@ -19,12 +20,17 @@ type Existing struct {
 	Columns                      []Column // Default in the server's words: "DEFAULT expr", "EPHEMERAL"
 }
 
-var errAnswer = errors.New("schema: the server's description of its tables is not of the form asked for")
+var errAnswer = errors.New("schema: the server's answer is not of the form asked for")
 
 // Read asks a server what a database holds. A database that does not exist holds nothing.
 func Read(ctx context.Context, c Conn, database string) (*State, error) {
 	st := &State{Tables: make(map[string]*Existing)}
 	params := map[string]string{"db": database}
+	found, err := c.Strings(ctx, "SELECT name FROM system.databases WHERE name = {db:String}", params)
+	if err != nil {
+		return nil, fmt.Errorf("schema: look for the database: %w", err)
+	}
+	st.Exists = len(found) > 0
 	tables, err := c.Strings(ctx, "SELECT name, engine, create_table_query, as_select, sorting_key, partition_key, comment FROM system.tables WHERE database = {db:String}", params)
 	if err != nil {
 		return nil, fmt.Errorf("schema: read the tables: %w", err)

@@ -68,7 +68,9 @@ func guards(p *policy.Policy, st *policy.Store) []Constraint {
 	case pu.Grain >= 24*time.Hour:
 		out = append(out, Constraint{"grain", "ts = toStartOfDay(ts)"})
 	case pu.Grain >= time.Hour:
-		out = append(out, Constraint{"grain", "ts = toStartOfHour(ts)"})
+		// Hours are those of UTC, as the stage before cuts them: in some zones the clock's
+		// hours begin at another minute.
+		out = append(out, Constraint{"grain", "(toUnixTimestamp(ts) % 3600) = 0"})
 	case pu.Grain >= time.Minute:
 		out = append(out, Constraint{"grain", "toSecond(ts) = 0"})
 	}

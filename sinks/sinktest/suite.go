@@ -58,6 +58,7 @@ func Run(t *testing.T, h Harness) {
 		{"zero value refused", s.zero},
 		{"twice is once", s.twice},
 		{"other token, other rows", s.others},
+		{"other token, same rows", s.copies},
 		{"months in one batch", s.months},
 		{"every type", s.types},
 		{"landed", s.landed},
@@ -134,6 +135,17 @@ func (s *suite) others(t *testing.T) {
 		for range 3 {
 			s.write(t, s.maker.Batch(t, viewed, views(20)...))
 		}
+	})
+}
+
+// copies sends the same rows under two tokens: two batches that happen to be alike are two.
+func (s *suite) copies(t *testing.T) {
+	s.grows(t, viewed, 2*20, func() {
+		b := s.maker.Batch(t, viewed, views(20)...)
+		s.write(t, b)
+		b.Token += "-other"
+		s.write(t, b)
+		s.write(t, b)
 	})
 }
 
