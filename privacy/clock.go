@@ -51,12 +51,14 @@ const (
 func (w *Worker) localDay(ms int64) int64 { return floorDiv(ms+w.offset(ms), dayMS) }
 
 // grain cuts a moment to a purpose's grain and gives Unix seconds. Days begin at the
-// zone's midnight.
+// zone's midnight, also on a day on which the clocks change; where they skip midnight, at
+// the change.
 func (w *Worker) grain(ms int64, pu *policy.Purpose) int64 {
 	g := pu.Grain.Milliseconds()
 	if g >= dayMS {
 		off := w.offset(ms)
-		return (floorDiv(ms+off, g)*g - off) / 1000
+		midnight := floorDiv(ms+off, g) * g // as the clocks on the wall count
+		return (midnight - w.offset(midnight-off)) / 1000
 	}
 	return floorDiv(ms, max(g, 1000)) * max(g, 1000) / 1000
 }

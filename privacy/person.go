@@ -193,8 +193,8 @@ func (p *Person) applyBit(a *event.Act, bit uint8, life int64, lasting bool) boo
 		return changedGrant(before, *g)
 	}
 	if g.State == Granted && a.Time < g.Since {
-		g.No = max(g.No, a.Time)
-		return false // an older no: the grant after it stands
+		g.No = max(g.No, a.Time) // an older no: the grant after it stands, one from before it does not
+		return changedGrant(before, *g)
 	}
 	if g.State == Granted {
 		g.State = Withdrawn

@@ -132,3 +132,23 @@ func TestGrantExpires(t *testing.T) {
 		t.Errorf("an expired grant counted: %v %v", v.Reason, rows)
 	}
 }
+
+// An older refusal that arrives behind a grant is a change of the record: a grant older
+// still must meet it after a restart as well.
+func TestOlderRefusalIsKept(t *testing.T) {
+	b := newBench(t, "cn-edu")
+	improve, _ := b.p.Purpose("improve")
+	const hour = 3600_000
+	p := NewPerson(1)
+	apply := func(offset int64, kind event.ActKind, at int64) bool {
+		return p.Apply(&event.Act{Install: event.NewInstallID("i"), Kind: kind, Bits: improve.Mask(), Time: at, Received: at}, Position{Offset: offset}, b.p)
+	}
+	apply(0, event.ActGrant, 10*hour)
+	if !apply(1, event.ActRefuse, 5*hour) {
+		t.Error("the refusal would not be written")
+	}
+	apply(2, event.ActGrant, 4*hour)
+	if g := p.Grant(improve.Bit); g.State != Granted || g.Since != 10*hour {
+		t.Errorf("%v since %d, want granted since the later act", g.State, g.Since/hour)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	_ "time/tzdata" // days turn in the policy's zone, also on machines without zone files
 
 	"github.com/spf13/cobra"
 )
