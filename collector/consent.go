@@ -232,7 +232,7 @@ func parseRev(s string) uint32 {
 	return uint32(n)
 }
 
-// knownMethod keeps the ways a person can act (privacy.md 5.2).
+// knownMethod keeps the ways a person can act.
 func knownMethod(s string) string {
 	switch s {
 	case "dialog", "settings", "os_permission", "signal", "import":

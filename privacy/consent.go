@@ -30,7 +30,7 @@ type decided struct {
 	rev      uint64
 }
 
-// decide settles which purposes take the event (privacy.md §5.3, steps 1 and 3 to 8). Why
+// decide settles which purposes take the event. Why
 // a purpose does not is left in w.withheld.
 func (w *Worker) decide(raw *event.Raw, sub *Subject, plan *eventPlan) decided {
 	d := decided{raw: raw, sub: sub, plan: plan, noPid: sub.Kind == event.KindNone}

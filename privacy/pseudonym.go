@@ -61,7 +61,7 @@ func (w *Worker) pseudonymize(c coarse) (v Verdict, err error) {
 	return v, nil
 }
 
-// identify fills the ids of one row (privacy.md §8.1).
+// identify fills the ids of one row.
 func (w *Worker) identify(r *row) error {
 	c, pu := r.c, r.pp.purpose
 	r.ts = w.grain(c.raw.Time, pu)
