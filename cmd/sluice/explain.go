@@ -266,7 +266,7 @@ func (x *explainer) cutAtDoor() error {
 			label := m.GetLabel()[0].GetValue()
 			switch f.GetName() {
 			case "sluice_collector_fields_dropped_total":
-				fmt.Fprintf(x.out, "    %d properties cut at the door:\n", int(n))
+				fmt.Fprintf(x.out, "    properties cut at the door: %d\n", int(n))
 				printExplanation(x.out, x.pol.ExplainClass(label))
 			case "sluice_collector_discarded_events_total":
 				printExplanation(x.out, x.pol.Explain(label, nil))

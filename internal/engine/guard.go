@@ -76,7 +76,7 @@ func (g guard) check(role Role, st *statement) error {
 		return nil
 	}
 	if !member(leads[role], st.lead) {
-		return refuse(497, "ACCESS_DENIED", "This kind of statement is not allowed to the user")
+		return refuse(497, "ACCESS_DENIED", "This user may run only statements that begin with "+strings.Join(leads[role], ", "))
 	}
 	for i := range st.tokens {
 		if err := g.checkToken(role, st.tokens, i); err != nil {
