@@ -2,7 +2,11 @@ package e2e
 
 import (
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,4 +88,59 @@ func TestItShowsItself(t *testing.T) {
 	if out, err := n.command("", "doctor"); err == nil || !strings.Contains(out, "FAILS  process") {
 		t.Errorf("doctor without a process: %v\n%s", err, out)
 	}
+}
+
+// The README's way to ask with curl, and what a person finds who looks at ClickHouse's door.
+func TestReaderDoor(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	n.events(`{"event":"page_view","user_id":"u1"}`)
+	n.settled()
+	password, err := os.ReadFile(filepath.Join(n.dir, "secrets", "reader.password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(user, pass, q string) (int, string) {
+		req, err := http.NewRequest(http.MethodGet, "http://"+n.addr("clickhouse")+"/?query="+url.QueryEscape(q), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth(user, pass)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, strings.TrimSpace(string(b))
+	}
+	pass := strings.TrimSpace(string(password))
+	if code, text := ask("reader", pass, "SELECT count() FROM ev_service"); code != http.StatusOK || text != "1" {
+		t.Errorf("the README's question: %d %s", code, text)
+	}
+	if code, text := ask("reader", pass, "DROP TABLE ev_service"); code == http.StatusOK || !strings.Contains(text, "ACCESS_DENIED") {
+		t.Errorf("a reader drops a table: %d %s", code, text)
+	}
+	if code, _ := ask("reader", "wrong", "SELECT 1"); code == http.StatusOK {
+		t.Error("a wrong password was taken")
+	}
+}
+
+// Kafka is away at the start: the process waits and says so once.
+func TestStartsWithoutKafka(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	n := newNode(t, "--kafka", addr)
+	n.spawn()
+	said := func() int { return strings.Count(n.log.String(), "the broker is not available, waiting") }
+	n.wait(20*time.Second, "the word about the broker", func() bool { return said() > 0 })
+	time.Sleep(5 * time.Second) // more attempts pass
+	if c := said(); c != 1 {
+		t.Errorf("the log says %d times that it waits", c)
+	}
+	n.stop()
 }

@@ -36,11 +36,14 @@ func (in *installation) startBroker(ctx context.Context, external string) error 
 	waiting := false
 	for {
 		err := in.ensureTopics(ctx)
+		if err == nil && waiting {
+			in.log.Info("available again", "part", "broker")
+		}
 		if err == nil || !errors.Is(err, stream.ErrRetryable) {
 			return err
 		}
 		if !waiting {
-			in.log.Warn("the broker is not available, waiting", "error", err)
+			in.log.Warn("the broker is not available, waiting; nothing is taken before it is", "error", err)
 			waiting = true
 		}
 		select {
@@ -51,7 +54,10 @@ func (in *installation) startBroker(ctx context.Context, external string) error 
 	}
 }
 
+// ensureTopics makes the topics, or gives up soon, so that the wait can be told.
 func (in *installation) ensureTopics(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 3*time.Second, errors.New("no answer yet"))
+	defer cancel()
 	for _, t := range in.topics() {
 		t.Replication = 1
 		if err := in.kafka.EnsureTopic(ctx, t); err != nil {

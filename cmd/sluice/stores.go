@@ -83,6 +83,11 @@ func (in *installation) startEngine(ctx context.Context) (*engine.Child, error) 
 		}
 		cfg.Users = append(cfg.Users, engine.User{Name: user, Password: password, Role: role})
 	}
+	for i := range cfg.Users {
+		if cfg.Users[i].Role == engine.RoleReader {
+			cfg.Users[i].Database = database // the writer makes it first
+		}
+	}
 	if err := cfg.Validate(); err != nil {
 		return nil, refused(err)
 	}

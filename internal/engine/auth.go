@@ -13,12 +13,13 @@ type account struct {
 	hash       [32]byte
 	role       Role
 	engineRole string
+	database   string
 }
 
 func accounts(users []User) []account {
 	out := make([]account, len(users))
 	for i, u := range users {
-		out[i] = account{u.Name, sha256.Sum256([]byte(u.Password)), u.Role, engineRole(u, i)}
+		out[i] = account{u.Name, sha256.Sum256([]byte(u.Password)), u.Role, engineRole(u, i), u.Database}
 	}
 	return out
 }

@@ -70,6 +70,7 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := q.readArguments(r); err != nil {
 		return err
 	}
+	q.database = first(q.database, who.database)
 	body := io.Reader(r.Body)
 	if form {
 		body = strings.NewReader("")

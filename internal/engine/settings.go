@@ -18,6 +18,8 @@ type User struct {
 	Role     Role   `json:"role"`
 	// Tables limits a reader to these tables, each "database.table" or "database.*"; empty means all.
 	Tables []string `json:"tables,omitempty"`
+	// Database is where statements of a request that names none stand; empty means "default".
+	Database string `json:"database,omitempty"`
 }
 
 // Config says how the engine runs. It travels as JSON from the parent to the child.
