@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +19,8 @@ func migrateCommand() *cobra.Command {
 		Use:   "migrate",
 		Short: "Bring the tables to what the policy says",
 		Long: `Bring the tables to what policy.yaml says. What would drop or narrow a column is never done by
-itself: the plan names it and says what a person must decide.`,
+itself: the plan names it and says what a person must decide. It works beside a running ` + "`sluice up`" + `
+and without one.`,
 		Example: "  sluice migrate --plan   # print the statements, change nothing",
 		Args:    cobra.NoArgs,
 	}
@@ -31,10 +35,11 @@ itself: the plan names it and says what a person must decide.`,
 		if err != nil {
 			return err
 		}
-		addr, err := h.addr("clickhouse")
+		addr, stop, err := reachEngine(c.Context(), *h)
 		if err != nil {
 			return err
 		}
+		defer stop()
 		password, err := h.password("sluice")
 		if err != nil {
 			return err
@@ -60,6 +65,30 @@ itself: the plan names it and says what a person must decide.`,
 		return schema.Apply(c.Context(), sink, s, p)
 	}
 	return c
+}
+
+// reachEngine gives the address of the engine that runs, or starts one until stop is called:
+// a policy whose tables need a decision keeps `sluice up` from running.
+func reachEngine(ctx context.Context, h home) (addr string, stop func(), err error) {
+	if _, _, err := h.adminGet(ctx, "/healthz"); err == nil {
+		addr, err := h.addr("clickhouse")
+		return addr, func() {}, err
+	}
+	if err := h.require(); err != nil {
+		return "", nil, err
+	}
+	in, err := open(h, upFlags{clickhouse: "127.0.0.1:0"})
+	if err != nil {
+		return "", nil, err
+	}
+	child, err := in.startEngine(ctx)
+	if err != nil {
+		return "", nil, errors.Join(err, in.ring.Close())
+	}
+	return child.Addr(), func() {
+		child.Stop(10 * time.Second)
+		in.ring.Close()
+	}, nil
 }
 
 func printPlan(out io.Writer, p *schema.Plan) {
