@@ -8,7 +8,7 @@ export CGO_ENABLED := 0
 DATA ?= data
 GO_TEST ?= go test -shuffle=on -timeout 15m
 
-.PHONY: run build deps deps-test test unit race check e2e kafka fuzz bench generate clean
+.PHONY: run build deps deps-test test unit race check e2e kafka-test kafka fuzz bench generate clean
 
 run: deps build ## start everything on the data folder, send the demo day, print answers, stay up
 	bin/sluice up --data $(DATA) --demo
@@ -22,7 +22,7 @@ deps: ## install the engine and the tables below .deps
 deps-test: ## install what the tests need as well
 	deploy/deps/install.sh test
 
-test: deps-test check unit race e2e ## everything: what CI runs
+test: deps-test check unit race kafka-test e2e ## everything: what CI runs
 
 check: ## formatting, vet, and that generated files are up to date
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
@@ -31,13 +31,18 @@ check: ## formatting, vet, and that generated files are up to date
 	$(MAKE) --no-print-directory generate-check
 
 unit: ## unit and component tests, on the real engine
-	SLUICE_REQUIRE_CLIENTS=1 $(GO_TEST) $$(go list ./... | grep -v /e2e)
+	SLUICE_REQUIRE_CLIENTS=1 SLUICE_REQUIRE_ENGINE=1 $(GO_TEST) $$(go list ./... | grep -v /e2e)
 
 race: ## the concurrent packages under the race detector
 	CGO_ENABLED=1 $(GO_TEST) -race -short ./collector ./enricher/... ./privacy/... ./event ./policy ./internal/seal ./internal/feed
 
 e2e: build ## whole processes on the embedded default and on real Kafka
-	$(GO_TEST) -v -count=1 ./e2e
+	$(GO_TEST) -v -count=1 ./e2e/...
+
+kafka-test: ## the Kafka client against a real cluster of three nodes, one of which is killed
+	@dir=$$(mktemp -d); trap 'deploy/kafka/kafka.sh stop "$$dir"; rm -rf "$$dir"' EXIT; \
+	addr=$$(NODES=3 deploy/kafka/kafka.sh start "$$dir" | tail -n 1); \
+	SLUICE_KAFKA=$$addr SLUICE_KAFKA_DIR=$$dir $(GO_TEST) -count=1 ./internal/stream
 
 kafka: ## start a real Kafka on loopback (NODES=1 or 3) and print its address
 	deploy/kafka/kafka.sh install

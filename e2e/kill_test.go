@@ -80,11 +80,11 @@ func TestKill(t *testing.T) {
 			if len(done) > 0 {
 				t.Fatalf("the replay ended before kill %d: %v", i+1, <-done)
 			}
-			if rnd.IntN(3) == 0 {
-				if pid := n.enginePID(); pid > 0 {
-					t.Logf("kill %d: engine", i+1)
-					syscall.Kill(pid, syscall.SIGKILL)
-				}
+			if i%3 == 1 { // the engine, as soon as there is one
+				pid := 0
+				n.wait(20*time.Second, "the engine's process", func() bool { pid = n.enginePID(); return pid > 0 })
+				t.Logf("kill %d: engine", i+1)
+				syscall.Kill(pid, syscall.SIGKILL)
 				continue
 			}
 			t.Logf("kill %d: sluice up", i+1)

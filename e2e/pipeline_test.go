@@ -59,7 +59,7 @@ func checkAggregate(t *testing.T, n *node, file, refusers string) {
 	}
 	write(t, pids, out)
 	write(t, agg, n.sql("SELECT lower(hex(pid)), item_id, day, sum(n) FROM agg_pid_item_day GROUP BY pid, item_id, day FORMAT TabSeparated")+"\n")
-	lastDay := n.sql("SELECT toDate(max(ts)) FROM ev_service")
+	lastDay := n.lastDay()
 	args := []string{"check/agg_count.py", "--csv", file, "--pids", pids, "--got", agg, "--last-day", lastDay}
 	if refusers != "" {
 		args = append(args, "--refused", refusers)
@@ -69,6 +69,17 @@ func checkAggregate(t *testing.T, n *node, file, refusers string) {
 	if err != nil {
 		t.Errorf("the aggregate differs from the independent count: %v", err)
 	}
+}
+
+// lastDay is the day a replay ended on: yesterday, when it ran.
+func (n *node) lastDay() string {
+	n.t.Helper()
+	day, now := n.sql("SELECT toDate(max(ts)) FROM ev_service"), time.Now().UTC()
+	// The replay may have run before this midnight.
+	if day != now.AddDate(0, 0, -1).Format(time.DateOnly) && day != now.Add(-10*time.Minute).AddDate(0, 0, -1).Format(time.DateOnly) {
+		n.t.Errorf("the last event is of %s, not of yesterday", day)
+	}
+	return day
 }
 
 func write(t *testing.T, path, text string) {
@@ -153,9 +164,15 @@ func TestAccessLog(t *testing.T) {
 			t.Errorf("%s: not told apart", what)
 		}
 	}
-	t.Log(n.sql("SELECT is_bot, ref_channel, geo, count() FROM ev_analytics GROUP BY ALL ORDER BY 4 DESC LIMIT 10"))
+	table := n.sql("SELECT multiIf(ref_channel = '', 'direct', ref_channel) AS channel, countIf(NOT is_bot) AS views, countIf(is_bot), countIf(campaign_source != '') FROM ev_analytics GROUP BY 1 ORDER BY 2 DESC")
+	if want := "internal\t3777\t285\t0\ndirect\t1934\t1286\t118\nsearch\t478\t3\t0\nother\t232\t3\t0\nsocial\t2\t0\t0"; real && table != want {
+		t.Errorf("the README's table is now\n%s\nwant\n%s", table, want)
+	}
+	if got := n.sql("SELECT countIf(campaign_source = 'feedburner' AND campaign_medium = 'feed') FROM ev_analytics"); real && got != "118" {
+		t.Errorf("%s views of the campaign, want 118", got)
+	}
 	got := filepath.Join(t.TempDir(), "got.tsv")
-	lastDay := n.sql("SELECT toDate(max(ts)) FROM ev_service")
+	lastDay := n.lastDay()
 	write(t, got, n.sql(`SELECT 'page_views', count() FROM ev_analytics UNION ALL
 		SELECT 'lines', count() FROM ev_service UNION ALL SELECT 'unreadable', 0 UNION ALL
 		SELECT 'referrer_hosts', uniqExact(ref_host) FROM ev_analytics WHERE ref_host != '' UNION ALL
