@@ -34,7 +34,7 @@ unit: ## unit and component tests, on the real engine
 	SLUICE_REQUIRE_CLIENTS=1 SLUICE_REQUIRE_ENGINE=1 $(GO_TEST) $$(go list ./... | grep -v /e2e)
 
 race: ## the concurrent packages under the race detector
-	CGO_ENABLED=1 $(GO_TEST) -race -short ./collector ./enricher/... ./privacy/... ./event ./policy ./internal/seal ./internal/feed
+	CGO_ENABLED=1 $(GO_TEST) -race -short ./collector ./enricher/... ./privacy/... ./event ./policy ./internal/seal ./internal/feed ./internal/embedded ./internal/stream ./sinks/clickhouse
 
 e2e: build ## whole processes on the embedded default and on real Kafka
 	$(GO_TEST) -v -count=1 ./e2e/...
