@@ -79,9 +79,10 @@ func sayJSON(ctx *fasthttp.RequestCtx, status int, body []byte) {
 // are counted and not told: its clients in Go repeat a 4xx every tenth of a second.
 func answerSegment(*request) []byte { return []byte(`{"success":true}`) }
 
-// answerNative tells which events were not taken.
+// answerNative tells which events were not taken, why, and for which key of the schema
+// where it was one.
 func answerNative(r *request) []byte {
-	b := append(make([]byte, 0, 64+48*len(r.rejected)), `{"accepted":`...)
+	b := append(make([]byte, 0, 64+64*len(r.rejected)), `{"accepted":`...)
 	b = strconv.AppendInt(b, int64(r.accepted), 10)
 	b = append(b, `,"rejected":[`...)
 	for i, x := range r.rejected {
@@ -89,7 +90,11 @@ func answerNative(r *request) []byte {
 			b = append(b, ',')
 		}
 		b = strconv.AppendInt(append(b, `{"index":`...), int64(x.index), 10)
-		b = append(append(append(b, `,"reason":"`...), x.reason.String()...), `"}`...)
+		b = append(append(append(b, `,"reason":"`...), x.reason.String()...), '"')
+		if x.field != "" {
+			b = append(append(append(b, `,"field":"`...), x.field...), '"')
+		}
+		b = append(b, '}')
 	}
 	return append(b, `]}`...)
 }

@@ -221,6 +221,9 @@ func (r *request) readConsent() (q consentRequest, err error) {
 	if err == nil {
 		err = r.end()
 	}
+	if err == nil {
+		err = r.scan.flaw.fault()
+	}
 	return q, err
 }
 

@@ -100,7 +100,7 @@ func TestBoundsOfNames(t *testing.T) {
 	r := newRig(t, nil)
 	long := strings.Repeat("ü", 400)
 	for _, field := range []string{"user_id", "install_id", "session"} {
-		r.native("start", `{"event":"e","`+field+`":"`+long+`"}`).want(t, 200, `{"accepted":0,"rejected":[{"index":0,"reason":"schema"}]}`)
+		r.native("start", `{"event":"e","`+field+`":"`+long+`"}`).want(t, 200, `{"accepted":0,"rejected":[{"index":0,"reason":"schema","field":"`+field+`"}]}`)
 	}
 	r.native("start", `{"event":"`+long+`","id":"`+long+`","props":{"`+long+`":1,"install_id":"`+long+`","deep":{"`+long[:390]+`":1},"list":[[1]]}}`).want(t, 200, `{"accepted":1,"rejected":[]}`)
 	raw := r.only()

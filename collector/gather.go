@@ -49,7 +49,8 @@ func room[T any](r *request, s []T, n int) ([]T, error) {
 }
 
 // object reads the object of one event into m: what member takes of it, where its
-// properties and choices lie, and how large it is. What is no object is refused.
+// properties and choices lie, and how large it is. What is no object is refused, and so is
+// what has a flaw; a flaw of an object inside it that was read as an event stays there.
 func (r *request) object(m *message, member func(key string) error) error {
 	m.props, m.choices = span{len(r.props), len(r.props)}, span{len(r.choices), len(r.choices)}
 	if r.scan.kind() != '{' {
@@ -60,6 +61,8 @@ func (r *request) object(m *message, member func(key string) error) error {
 		return err
 	}
 	start := r.scan.offset() - 1
+	around := r.scan.flaw
+	r.scan.flaw = syntaxError{}
 	for r.scan.more() {
 		key, err := r.scan.str()
 		if err == nil {
@@ -68,7 +71,12 @@ func (r *request) object(m *message, member func(key string) error) error {
 		if err != nil {
 			return err
 		}
+		if r.scan.flaw.code != "" && m.flaw.code == "" {
+			m.flaw = r.scan.flaw
+			m.refuseField(reasonSchema, schemaKey(key))
+		}
 	}
+	r.scan.flaw = around
 	if err := r.scan.close(); err != nil {
 		return err
 	}

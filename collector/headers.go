@@ -17,6 +17,7 @@ type headers struct {
 	dnt    bool
 	retry  bool
 	query  bool // the event came in the query string
+	lines  bool // the body is declared to be one document a line
 }
 
 // readHeaders copies nothing: the strings hold as long as the request.
@@ -26,6 +27,8 @@ func readHeaders(h *fasthttp.RequestHeader) headers {
 	// tracking that we have no use for.
 	r.gpc = view(h.Peek("Sec-Gpc")) == "1"
 	r.dnt = view(h.Peek("Dnt")) == "1"
+	kind := view(h.ContentType())
+	r.lines = strings.Contains(kind, "ndjson") || strings.Contains(kind, "jsonl") || strings.Contains(kind, "x-json-stream")
 	for _, name := range [...]string{"X-Retry-Count", "Rsa-Retry-Attempt"} {
 		if n := strings.TrimSpace(view(h.Peek(name))); n != "" && n != "0" {
 			r.retry = true

@@ -26,6 +26,8 @@ type message struct {
 	index  int    // place in the request, for the reject list
 	size   int64  // bytes as sent
 	reject reason // set when the dialect's own rules refuse it
+	field  string // the key of the native schema that made it refused, "" = none or several
+	flaw   syntaxError
 }
 
 // span is a range of one of the request's slices.

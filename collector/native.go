@@ -18,24 +18,34 @@ func nativeRoutes() []route {
 }
 
 func decodeNative(r *request) error {
-	var b message
-	switch r.scan.kind() {
-	case '[':
+	if r.scan.kind() == '[' {
 		if err := r.list(r.nativeEvent); err != nil {
 			return err
 		}
 		return r.end()
-	case '{':
-	default:
-		return r.shape()
 	}
-	envelope, err := r.nativeOuter(&b)
-	if err != nil {
-		return err
+	envelope, err := r.nativeObjects()
+	if err != nil && !envelope {
+		return r.nativeLines(err)
+	}
+	return err
+}
+
+// nativeObjects reads an envelope, or events one after the other.
+func (r *request) nativeObjects() (envelope bool, err error) {
+	if r.scan.kind() != '{' {
+		return false, r.shape()
+	}
+	var b message
+	if envelope, err = r.nativeOuter(&b); err != nil {
+		return envelope, err
 	}
 	if envelope {
+		if err := b.flaw.fault(); err != nil { // it would be every event's
+			return true, err
+		}
 		if err := r.splitBase(&b); err != nil {
-			return err
+			return true, err
 		}
 		for i := range r.msgs {
 			m := &r.msgs[i]
@@ -45,14 +55,14 @@ func decodeNative(r *request) error {
 				m.sent = b.sent
 			}
 		}
-		return r.end()
+		return true, r.end()
 	}
 	for r.scan.kind() == '{' { // one event a line
 		if err := r.nativeEvent(); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return r.end()
+	return false, r.end()
 }
 
 // nativeOuter reads the first object of a body, which is an envelope or an event; only its
@@ -101,7 +111,7 @@ func (r *request) finishNative(m *message) {
 	case r.oversized(m):
 		m.refuse(reasonTooLarge)
 	case m.name == "":
-		m.refuse(reasonSchema)
+		m.refuseField(reasonSchema, "event")
 	}
 	m.typ = typeOfName(m.name)
 }

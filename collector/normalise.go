@@ -49,7 +49,7 @@ func (r *request) normalise(p *plan) error {
 			r.accepted++
 			continue
 		}
-		r.rejected = append(r.rejected, rejection{r.msgs[i].index, why})
+		r.rejected = append(r.rejected, rejection{r.msgs[i].index, why, r.msgs[i].field})
 	}
 	return nil
 }
@@ -59,13 +59,20 @@ func (n *normaliser) message(m *message) (reason, error) {
 	if m.reject != accepted {
 		return m.reject, nil
 	}
-	name := cutText(strings.TrimSpace(m.name), maxName)
+	m.name = strings.TrimSpace(m.name)
+	if hasControl(m.name) {
+		m.refuseField(reasonSchema, "event")
+		return m.reject, nil
+	}
+	name := cutText(m.name, maxName)
 	e, ok := n.p.pol.Event(name)
 	if !ok {
-		return reasonUndeclared, nil
+		m.refuseField(reasonUndeclared, "event")
+		return m.reject, nil
 	}
-	if len(m.user) > maxID || len(m.install) > maxID || len(m.session) > maxID {
-		return reasonSchema, nil
+	if field := badID(m); field != "" {
+		m.refuseField(reasonSchema, field)
+		return m.reject, nil
 	}
 	n.m, n.e, n.at, n.search = m, n.p.events[e], point{}, ""
 	raw := &n.raw
@@ -215,6 +222,9 @@ func (n *normaliser) keepValue(raw *event.Raw, rule *policy.Rule, p *prop, t *tr
 		}
 	}
 	key := p.path
+	if rule.Wild && hasControl(key) {
+		return false // the client's text would become a name
+	}
 	if !rule.Wild {
 		key = rule.Field.Name
 		if rule.Part != "" {

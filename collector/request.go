@@ -55,6 +55,7 @@ type item struct {
 type rejection struct {
 	index  int
 	reason reason
+	field  string // as in message
 }
 
 // limits are the bounds a decoder needs.
@@ -135,6 +136,13 @@ func wipeAll[T any](s []T) []T {
 func (m *message) refuse(why reason) {
 	if m.reject == accepted {
 		m.reject = why
+	}
+}
+
+// refuseField is refuse for what one key of the native schema made unusable.
+func (m *message) refuseField(why reason, field string) {
+	if m.reject == accepted {
+		m.reject, m.field = why, field
 	}
 }
 

@@ -15,14 +15,17 @@ import (
 
 // scanner reads JSON as tokens in one pass and copies nothing: a string points into the
 // body, or, when it holds escapes, into text. Both must stay as they are while the strings
-// are in use. It refuses invalid UTF-8, lone surrogates, duplicate keys, NUL and nesting
-// beyond depth.
+// are in use. It refuses invalid UTF-8, duplicate keys and nesting beyond depth. The escape of
+// a lone surrogate reads as U+FFFD. A NUL in a string that is read and a number beyond
+// float64 are well-formed JSON: they are noted as a flaw of what is being read, and the
+// reader goes on.
 type scanner struct {
 	dec   jsontext.Decoder
 	buf   bytes.Buffer
 	body  []byte
 	text  []byte
 	depth int
+	flaw  syntaxError // the first since it was last looked at; no code = none
 }
 
 // syntaxError says what is wrong with a body and where, never what stands there.
@@ -33,6 +36,14 @@ type syntaxError struct {
 
 func (e *syntaxError) Error() string {
 	return "collector: " + e.code + " at byte " + strconv.FormatInt(e.offset, 10)
+}
+
+// fault gives e as an error, nil when it is none.
+func (e syntaxError) fault() error {
+	if e.code == "" {
+		return nil
+	}
+	return &syntaxError{e.code, e.offset}
 }
 
 // Codes of a syntaxError.
@@ -54,6 +65,15 @@ const (
 
 func (s *scanner) reset(body []byte, depth int) {
 	s.body, s.depth, s.text = body, depth, s.text[:0]
+	s.flaw = syntaxError{}
+	mendSurrogates(body)
+	s.buf = *bytes.NewBuffer(body)
+	s.dec.Reset(&s.buf)
+}
+
+// line goes on with another document, a line of the body, and keeps what was unescaped.
+func (s *scanner) line(body []byte) {
+	s.body, s.flaw = body, syntaxError{}
 	s.buf = *bytes.NewBuffer(body)
 	s.dec.Reset(&s.buf)
 }
@@ -62,7 +82,7 @@ func (s *scanner) reset(body []byte, depth int) {
 func (s *scanner) release() {
 	clear(s.text)
 	s.text = s.text[:0]
-	s.body = nil
+	s.body, s.flaw = nil, syntaxError{}
 	s.buf = bytes.Buffer{}
 	s.dec.Reset(&s.buf)
 }
@@ -71,6 +91,13 @@ func (s *scanner) offset() int64 { return s.dec.InputOffset() }
 
 // fail makes the error of the dialect: well-formed JSON in the wrong place.
 func (s *scanner) fail(code string) error { return &syntaxError{code, s.offset()} }
+
+// note remembers a flaw at the place reached, unless there is an earlier one.
+func (s *scanner) note(code string) {
+	if s.flaw.code == "" {
+		s.flaw = syntaxError{code, s.offset()}
+	}
+}
 
 // explain maps a decoder's error, whose text may quote the input, to code and offset.
 func (s *scanner) explain(err error) error {
@@ -175,7 +202,8 @@ func (s *scanner) unquote(raw []byte) (string, error) {
 	}
 	s.text = text
 	if bytes.IndexByte(text[from:], 0) >= 0 {
-		return "", s.fail(codeNUL)
+		s.note(codeNUL)
+		return "", nil
 	}
 	return view(text[from:]), nil
 }
@@ -211,7 +239,8 @@ func (s *scanner) number(raw []byte) (event.Value, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil { // out of range: syntax was checked
-		return event.Value{}, s.fail(codeNumber)
+		s.note(codeNumber)
+		return event.Value{}, nil
 	}
 	return event.FloatValue(f), nil
 }

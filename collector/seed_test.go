@@ -232,7 +232,7 @@ func TestR14Sensitive(t *testing.T) {
 func TestR15UndeclaredEvent(t *testing.T) {
 	r := newRig(t, nil)
 	r.native("edu", `[{"event":"delivery_apply","user_id":"A","props":{"addr":"cnry10"}}]`).
-		want(t, 200, `{"accepted":0,"rejected":[{"index":0,"reason":"undeclared_event"}]}`)
+		want(t, 200, `{"accepted":0,"rejected":[{"index":0,"reason":"undeclared_event","field":"event"}]}`)
 	r.do("POST", "/v1/track", header{"X-Write-Key": "edu"}, []byte(`{"event":"delivery_apply","userId":"A","properties":{"addr":"cnry10"}}`)).
 		want(t, 200, `{"success":true}`)
 	if n := r.broker.count(); n != 0 {

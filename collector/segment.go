@@ -62,6 +62,9 @@ func (d *segmentDecoder) decode() error {
 		return err
 	}
 	if d.batch {
+		if err := d.base.flaw.fault(); err != nil { // it would be every event's
+			return err
+		}
 		if err := d.splitBase(&d.base); err != nil {
 			return err
 		}

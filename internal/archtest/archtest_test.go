@@ -62,6 +62,10 @@ func TestPlantedBreaches(t *testing.T) {
 	f("policy/planted.go", "package policy\n\nfunc init() {}\n", "no init")
 	f("privacy/planted.go", "package privacy\n\nimport \"github.com/sluice-events/sluice/event\"\n\nfunc leak(u event.UserID) string { return u.Reveal() }\n", "Reveal")
 	f("enricher/planted.go", "package enricher\n\nimport \"github.com/sluice-events/sluice/event\"\n\nvar leak = event.UserID.Reveal\n", "Reveal")
+	f("collector/planted.go", "package collector\n\nimport _ \"unsafe\"\n", "sees past types")
+	f("enricher/planted.go", "package enricher\n\nimport _ \"reflect\"\n", "sees past types")
+	f("privacy/planted.go", "package privacy\n\n//go:linkname leak github.com/sluice-events/sluice/event.UserID.Reveal\nfunc leak()\n", "no linkname")
+	f("policy/planted.go", "package policy\n\nimport \"os\"\n\nvar x = os.Getenv(\"X\")\n", "reads the environment")
 	f("event/util/planted.go", "package util\n", "says nothing")
 }
 

@@ -36,6 +36,7 @@ func Check(root string) ([]Violation, error) {
 	err := walk(root, func(s source) {
 		out = append(out, s.imports()...)
 		out = append(out, s.declarations()...)
+		out = append(out, s.ways()...)
 		if n := s.revealCalls(); n > 0 {
 			seen[s.rel] = n
 		}
@@ -69,7 +70,7 @@ func walk(root string, visit func(source)) error {
 			return err
 		}
 		set := token.NewFileSet()
-		f, err := parser.ParseFile(set, path, text, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(set, path, text, parser.SkipObjectResolution|parser.ParseComments)
 		if err != nil {
 			return err
 		}
@@ -132,6 +133,38 @@ func (s source) declarations() (out []Violation) {
 			out = append(out, s.at(f.Pos(), "no init function"))
 		}
 	}
+	return out
+}
+
+// ways finds roads around the types: unsafe, reflect, linknames, and configuration that does
+// not come through cmd.
+func (s source) ways() (out []Violation) {
+	for _, im := range s.file.Imports {
+		path := strings.Trim(im.Path.Value, `"`)
+		if files, watched := bypasses()[path]; watched && !slices.Contains(files, s.rel) {
+			out = append(out, s.at(im.Pos(), "%s sees past types: say in the table why this file needs it", path))
+		}
+	}
+	for _, group := range s.file.Comments {
+		for _, c := range group.List {
+			if strings.HasPrefix(c.Text, "//go:linkname") {
+				out = append(out, s.at(c.Pos(), "no linkname"))
+			}
+		}
+	}
+	if strings.HasPrefix(s.dir, "cmd/") || slices.Contains(environment(), s.rel) {
+		return out
+	}
+	ast.Inspect(s.file, func(node ast.Node) bool {
+		sel, ok := node.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); ok && x.Name == "os" && slices.Contains([]string{"Getenv", "LookupEnv", "Environ"}, sel.Sel.Name) {
+			out = append(out, s.at(sel.Pos(), "only cmd reads the environment"))
+		}
+		return true
+	})
 	return out
 }
 
