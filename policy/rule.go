@@ -71,9 +71,17 @@ func (p *Policy) insideObject(e *Event, path string) (Rule, bool) {
 func (p *Policy) byName(e *Event, path string) (Rule, bool) {
 	var soft *Class
 	var part string
+	after := -1 // end of the segment behind
 	for end := len(path); end >= 0; {
 		start := strings.LastIndexByte(path[:end], '.') + 1
-		if c := p.index.class(path[start:end]); c != nil {
+		c := p.index.class(path[start:end])
+		if c == nil && after >= 0 {
+			c = p.index.class(path[start:after]) // "user.id" means what "user_id" means
+			if c != nil && c.Do != DoForbid {
+				return Rule{}, true // nothing declared has this form
+			}
+		}
+		if c != nil {
 			if c.Do == DoForbid {
 				return Rule{Class: c}, true
 			}
@@ -84,7 +92,7 @@ func (p *Policy) byName(e *Event, path string) (Rule, bool) {
 				}
 			}
 		}
-		end = start - 1
+		after, end = end, start-1
 	}
 	if soft == nil {
 		return Rule{}, false
@@ -127,7 +135,7 @@ func knowsPart(class, part string) bool {
 }
 
 // foldName appends s in the form names are compared in: ASCII letters lower, without _, -,
-// blanks and $. It reports false when the result is longer than any name.
+// blanks, $ and the dots between segments. It reports false when the result is longer than any name.
 func foldName(dst []byte, s string) ([]byte, bool) {
 	for i := 0; i < len(s); i++ {
 		if skipped(s[i]) {
@@ -141,7 +149,7 @@ func foldName(dst []byte, s string) ([]byte, bool) {
 	return dst, true
 }
 
-func skipped(ch byte) bool { return ch == '_' || ch == '-' || ch == ' ' || ch == '$' }
+func skipped(ch byte) bool { return ch == '_' || ch == '-' || ch == ' ' || ch == '$' || ch == '.' }
 
 func foldByte(ch byte) byte {
 	if ch >= 'A' && ch <= 'Z' {

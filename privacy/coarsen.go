@@ -139,7 +139,7 @@ func (w *Worker) findItem(c *coarse) string {
 				return v.str
 			}
 		default:
-			if v, ok := c.raw.Prop(src.name); ok && v.Kind() != event.Null && v.Kind() != event.Bool {
+			if v, ok := c.raw.Prop(src.name); ok && v.Kind() != event.Null && v.Kind() != event.Bool && !w.own.is(v) {
 				return w.scrubValue(v, c.plan.scrubber, c.plan.wildMax)
 			}
 		}

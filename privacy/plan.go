@@ -72,7 +72,7 @@ type eventPlan struct {
 	slots    map[string]int // property path -> slot
 	fields   []fieldPlan    // by slot
 	items    []itemSource
-	scrubber detect.Set // of the "*" field
+	scrubber detect.Set // of the "*" field and of undeclared names, with what no value may show
 	wildMax  int
 	media    bool // places of this event come from media, not from the device
 }
@@ -117,9 +117,14 @@ func compile(p *policy.Policy) (map[string]*eventPlan, *eventPlan, error) {
 }
 
 func compileEvent(p *policy.Policy, e *policy.Event) (*eventPlan, error) {
-	pl := &eventPlan{event: e, slots: make(map[string]int)}
+	never, err := detect.Parse(p.ForbidDetectors())
+	if err != nil {
+		return nil, fmt.Errorf("privacy: forbidding classes: %w", err)
+	}
+	// A text may look for more than what is never taken, not for less.
+	pl := &eventPlan{event: e, slots: make(map[string]int), scrubber: never}
 	for _, f := range e.Fields {
-		if err := pl.addField(f); err != nil {
+		if err := pl.addField(f, never); err != nil {
 			return nil, err
 		}
 	}
@@ -128,7 +133,7 @@ func compileEvent(p *policy.Policy, e *policy.Event) (*eventPlan, error) {
 		if err != nil {
 			return nil, fmt.Errorf("privacy: class %s: %w", e.WildText.Name, err)
 		}
-		pl.scrubber, pl.wildMax = set, e.WildText.MaxLen
+		pl.scrubber, pl.wildMax = set|never, e.WildText.MaxLen
 	}
 	for _, name := range e.Item {
 		src := itemSource{slot: -1, name: name}
@@ -151,8 +156,8 @@ func compileEvent(p *policy.Policy, e *policy.Event) (*eventPlan, error) {
 }
 
 // addField gives slots to the properties in which a declared field's value arrives. Classes
-// with a place of their own in event.Raw have none.
-func (pl *eventPlan) addField(f *policy.Field) error {
+// with a place of their own in event.Raw have none. never is what no value may show.
+func (pl *eventPlan) addField(f *policy.Field, never detect.Set) error {
 	fp := fieldPlan{field: f, name: f.Name}
 	switch f.Class.Name {
 	case "url", "referrer", "campaign", "device_info", "ip", "geo_point", "device_id", "user_id":
@@ -176,7 +181,7 @@ func (pl *eventPlan) addField(f *policy.Field) error {
 		if err != nil {
 			return fmt.Errorf("privacy: field %s: %w", f.Name, err)
 		}
-		fp.scrub, fp.detect, fp.maxLen = true, set, f.Class.MaxLen
+		fp.scrub, fp.detect, fp.maxLen = true, set|never, f.Class.MaxLen
 	}
 	if f.Type == policy.TypeEnum {
 		fp.enum = make(map[string]int8, len(f.Enum))

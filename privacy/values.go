@@ -134,10 +134,48 @@ func (w *Worker) text(v event.Value) string {
 func (w *Worker) scrubValue(v event.Value, set detect.Set, maxRunes int) string {
 	s := v.Str()
 	if v.Kind() != event.String {
-		s = w.text(v)
+		s = w.keep(appendNumber(w.room(), v))
+	} else if numberLike(s) {
+		if hit := detect.FindNumber(s, set); hit != 0 && detect.Find(s, set) == 0 {
+			return hit.Token()
+		}
+	}
+	return w.scrubText(s, set, maxRunes)
+}
+
+// scrubText replaces the kinds of the set and the ids of the event's own subject. Ids go
+// before the cut, which could leave the beginning of one; what stands around an id is
+// searched again, since it may look complete only now.
+func (w *Worker) scrubText(s string, set detect.Set, maxRunes int) string {
+	if w.own.in(s) {
+		whole, _ := detect.Scrub(nil, s, set, 0)
+		s = w.own.mask(string(whole))
 	}
 	out, _ := detect.Scrub(w.room(), s, set, maxRunes)
 	return w.keep(out)
+}
+
+// appendNumber is AppendText that writes a whole float as an integer: detectors know digits,
+// not exponents.
+func appendNumber(dst []byte, v event.Value) []byte {
+	if f := v.Float(); v.Kind() == event.Float && f == math.Trunc(f) && math.Abs(f) < 1e19 {
+		return strconv.AppendFloat(dst, f, 'f', 0, 64)
+	}
+	return v.AppendText(dst)
+}
+
+// numberLike reports a text that may be a number with an exponent.
+func numberLike(s string) bool {
+	exponent := false
+	for i := range len(s) {
+		c := s[i]
+		if c|0x20 == 'e' && i > 0 {
+			exponent = true
+		} else if (c < '0' || c > '9') && c != '.' && c != '+' && c != '-' {
+			return false
+		}
+	}
+	return exponent && len(s) <= 32
 }
 
 // room gives the free end of the arena to append to; keep makes what was appended a string.

@@ -24,7 +24,7 @@ func (w *Worker) wildProps(raw *event.Raw, pl *eventPlan) string {
 			continue
 		}
 		if keys >= w.pol.Wildcard.MaxKeys || strings.Count(p.Key, ".") >= w.pol.Wildcard.MaxDepth ||
-			detect.Find(p.Key, pl.scrubber) != 0 {
+			detect.Find(p.Key, pl.scrubber) != 0 || w.own.inKey(p.Key) || w.own.is(p.Value) || isCoordinate(raw.Props, i) {
 			w.FieldsDropped[pl.event.WildText.Name]++
 			continue
 		}
@@ -48,12 +48,12 @@ func (w *Worker) appendJSON(out []byte, v event.Value, pl *eventPlan) []byte {
 	case event.Bool:
 		return v.AppendText(out)
 	case event.Int, event.Float:
-		w.scratch = v.AppendText(w.scratch[:0])
 		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
 			return append(out, "null"...)
 		}
-		if !hasDigits(w.scratch, 7) || detect.Find(string(w.scratch), pl.scrubber) == 0 {
-			return append(out, w.scratch...)
+		w.scratch = appendNumber(w.scratch[:0], v)
+		if !hasDigits(w.scratch, 7) || detect.Find(string(w.scratch), pl.scrubber) == 0 && !w.own.in(string(w.scratch)) {
+			return v.AppendText(out)
 		}
 	}
 	out, _ = jsontext.AppendQuote(out, w.scrubValue(v, pl.scrubber, pl.wildMax))

@@ -9,7 +9,6 @@ import (
 	"github.com/sluice-events/sluice/event"
 	"github.com/sluice-events/sluice/internal/seal"
 	"github.com/sluice-events/sluice/policy"
-	"github.com/sluice-events/sluice/privacy/detect"
 	"github.com/sluice-events/sluice/privacy/place"
 	"github.com/sluice-events/sluice/privacy/web"
 )
@@ -70,6 +69,7 @@ type Worker struct {
 	// of the event at hand
 	name     string
 	cur      coarse
+	own      ownIDs
 	row      row
 	vals     []value
 	withheld []Reason
@@ -207,6 +207,7 @@ func (w *Worker) Add(raw *event.Raw, sub *Subject) (Verdict, error) {
 	for i := range w.withheld {
 		w.withheld[i] = Kept
 	}
+	w.own = idsOf(raw)
 	plan := w.plans[raw.Name]
 	var v Verdict
 	if plan != nil {
@@ -216,8 +217,7 @@ func (w *Worker) Add(raw *event.Raw, sub *Subject) (Verdict, error) {
 			return Verdict{Name: otherName, Shown: otherName, Reason: UndeclaredEvent}, nil
 		}
 		v.Name = otherName
-		scrubbed, _ := detect.Scrub(w.room(), raw.Name, plan.scrubber, maxName)
-		w.name = w.names.take(w.keep(scrubbed))
+		w.name = w.names.take(w.scrubText(raw.Name, plan.scrubber, maxName))
 	}
 	v.Shown = w.name
 	d := w.decide(raw, sub, plan)

@@ -18,6 +18,7 @@ func FuzzScrub(f *testing.F) {
 		"a4:2b:b0:c1:d2:e3 a42b.b0c1.d2e3 2001:db8::9 ::ffff:1.2.3.4 fe80::1",
 		"１３８１２３４５６７８ data:image/png;base64,xx iVBORw0KGgo 867530900000009",
 		"+86 138 1234 5678 0086-13812345678 4111 1111 1111 1111 110105 19491231 002X",
+		"+49 (0)151 2345.6789 (139)12345678 DE89 3704 0044 0532 0130 00 a%40b.example 1\u200b3\u00ad٣۳12345678 \ufeff",
 		"\xff\xd8\xff\xef\xbc\x90\xef\xbc", "[mobile][ip].1.2.3.4", "",
 	} {
 		f.Add(s, uint32(All), 64)
@@ -54,7 +55,7 @@ func TestLinear(t *testing.T) {
 		"1", "1.", "1:", "1::", "a:", "1-", "a@", "@", "a@b.", "a.", ".", "eyJ", "eyJ-", "eyJaaaaaaaa.", "eyJaaaaaaaa.bb.",
 		"bearer ", "Bearer=", "basic=", "basic aaaaaaaa", "://", "http://a:", "?sid=", "?sid=[", "&a=", "pwd=\"", "pwd=\"/", "pwd='/\\\"", "pwd:",
 		"/9j/", "/9j/ ", "data:image/", "iVBORw0KGgo ", "1.2345 ", "1.2345,", "1.2345lat", "冀", "冀A", "冀A1", "冀A1 ", "护照E",
-		"138 1234 ", "62 ", "6222 ", "a4:", "a4-", "a42b.", "１", "：", "\xef\xbc", "\xef", "密码：[", "[mobile]", "1.2.3.4.", "::1", "0:",
+		"+1 ", "+1(", "+", "(139)", "DE89", "DE89 ", "%40", "\u200b", "1\u200b", "٣", "138 1234 ", "62 ", "6222 ", "a4:", "a4-", "a42b.", "１", "：", "\xef\xbc", "\xef", "密码：[", "[mobile]", "1.2.3.4.", "::1", "0:",
 	} {
 		s := strings.Repeat(unit, size/len(unit))
 		Scrub(nil, s, All, 0)

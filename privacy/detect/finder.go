@@ -18,6 +18,8 @@ type finder struct {
 	at   int  // where to look for the next at sign, -1 when there is none
 	wide bool
 
+	folded bool // the text was folded and is not folded again
+
 	// The hit that was found last.
 	found  span
 	kind   Set
@@ -52,7 +54,7 @@ var triggers = func() (t [256]trigger) {
 	t['J'] = onJ
 	t['B'], t['b'] = onB, onB
 	t['/'], t['V'], t['G'], t[0xFF], t[0x89] = onImage, onImage, onImage, onImage, onImage
-	t[0xEF] = onWide
+	t[0xEF], t[0xE2], t[0xDB], t[0xD9], t[0xC2], t['%'] = onWide, onWide, onWide, onWide, onWide, onWide
 	return t
 }()
 
@@ -92,6 +94,9 @@ func wanted(set Set) (want trigger) {
 // text holds nothing that could be a hit, the usual case.
 func (f *finder) start() bool {
 	f.want, f.at = wanted(f.set), -1
+	if f.folded {
+		f.want &^= onWide
+	}
 	if f.set&Email != 0 {
 		f.at = strings.IndexByte(f.s, '@')
 	}
@@ -189,7 +194,7 @@ func (f *finder) look(on trigger) bool {
 			f.wide = true
 			return false
 		}
-		if c, ok := foldedByte(f.s, i); ok && (c == ':' || c == '=') && f.set&PasswordField != 0 {
+		if c, _ := foldedByte(f.s, i); (c == ':' || c == '=') && f.set&PasswordField != 0 {
 			return f.password(i, i+3)
 		}
 	}
@@ -207,21 +212,19 @@ func (f *finder) colon(i int) bool {
 		f.set&PasswordField != 0 && f.password(i, i+1)
 }
 
-// hasWide tells whether the text must be folded before it is searched.
-func (f *finder) hasWide() bool {
-	if f.want&onWide == 0 {
+// wideIn tells whether the text must be folded before it is searched.
+func wideIn(s string, want trigger) bool {
+	if want&onWide == 0 {
 		return false
 	}
-	for i := f.pos; i < len(f.s); i++ {
-		n := strings.IndexByte(f.s[i:], 0xEF)
-		if n < 0 {
+	for i := 0; ; i++ {
+		if i = skip(s, i, len(s), onWide); i == len(s) {
 			return false
 		}
-		if i += n; wideStart(f.s, i) {
+		if wideStart(s, i) {
 			return true
 		}
 	}
-	return false
 }
 
 // left returns the byte before i; a hit before i counts as replaced by a token.

@@ -9,10 +9,10 @@ func (f *finder) digits(i int) bool {
 		return true
 	}
 	if n <= 3 && f.right(i+n) == '.' {
-		return f.set&IP != 0 && f.ipv4(i) || f.set&LatLon != 0 && f.latLon(i)
+		return f.set&Mobile != 0 && (n == 3 && f.mobile(i, n) || f.phone(i)) || f.set&IP != 0 && f.ipv4(i) || f.set&LatLon != 0 && f.latLon(i)
 	}
-	return f.set&CNID != 0 && f.residentID(i, n) || f.set&Mobile != 0 && f.mobile(i, n) ||
-		f.set&BankCard != 0 && f.bankCard(i, n) || f.set&Passport != 0 && f.passport(i, n) ||
+	return f.set&CNID != 0 && f.residentID(i, n) || f.set&Mobile != 0 && (f.mobile(i, n) || f.phone(i)) ||
+		f.set&BankCard != 0 && (f.bankCard(i, n) || f.iban(i)) || f.set&Passport != 0 && f.passport(i, n) ||
 		f.set&IMEI != 0 && n == 15 && luhn(f.s[i:i+n]) && !f.fraction(i) && f.hit(IMEI, i, i+n)
 }
 
@@ -118,7 +118,12 @@ func (f *finder) mobile(i, n int) bool {
 	s, start, end := f.s, i, i+n
 	switch {
 	case n == 11:
-		return isMobile(s[i:]) && f.hit(Mobile, i, end)
+		if !isMobile(s[i:]) {
+			return false
+		}
+	case n == 3 && f.left(i) == '(' && f.right(end) == ')':
+		end = f.mobileBehindBracket(i)
+		return end > 0 && f.hit(Mobile, i-1, end)
 	case n == 3:
 		end = f.mobileGroups(i)
 		return end > 0 && f.hit(Mobile, i, end)
@@ -155,11 +160,32 @@ func (f *finder) mobileAfter(i int) int {
 	return 0
 }
 
-// mobileGroups returns the end of ddd-dddd-dddd with blanks or dashes at i,
+// mobileBehindBracket returns the end of (ddd)dddddddd, whose digits begin at i, 0 for none.
+// A blank or a dash may follow the bracket and part the eight digits.
+func (f *finder) mobileBehindBracket(i int) int {
+	if !isMobile(f.s[i:]) {
+		return 0
+	}
+	i += len("ddd)")
+	if c := f.right(i); c == ' ' || c == '-' {
+		i++
+	}
+	switch digitsAt(f.s, i, 9) {
+	case 8:
+		return i + 8
+	case 4:
+		if c := f.right(i + 4); (c == ' ' || c == '-') && digitsAt(f.s, i+5, 5) == 4 {
+			return i + 9
+		}
+	}
+	return 0
+}
+
+// mobileGroups returns the end of ddd-dddd-dddd with blanks, dashes or dots at i,
 // 0 for none.
 func (f *finder) mobileGroups(i int) int {
 	sep := f.right(i + 3)
-	if sep != ' ' && sep != '-' || !isMobile(f.s[i:]) ||
+	if sep != ' ' && sep != '-' && sep != '.' || !isMobile(f.s[i:]) ||
 		digitsAt(f.s, i+4, 5) != 4 || f.right(i+8) != sep || digitsAt(f.s, i+9, 5) != 4 {
 		return 0
 	}

@@ -47,22 +47,26 @@ const cutReach = 256
 
 // Find returns the kinds of the set that occur in s.
 func Find(s string, set Set) Set {
-	found, wide := findIn(s, set)
+	found, wide := findIn(s, set, false)
 	if wide {
-		found, _ = findIn(foldWide(s), set)
+		found, _ = findIn(foldWide(s), set, true)
 	}
 	return found
 }
 
 // findIn tells in wide that the text must be folded first.
-func findIn(s string, set Set) (found Set, wide bool) {
-	f := finder{s: s, set: set}
+func findIn(s string, set Set, folded bool) (found Set, wide bool) {
+	f := finder{s: s, set: set, folded: folded}
 	if !f.start() {
 		return 0, false
 	}
 	for {
 		if !f.next(len(s)) {
 			return found, f.wide
+		}
+		// A hit may have passed over what must be folded, and be none once it is.
+		if found == 0 && wideIn(s, f.want) {
+			return 0, true
 		}
 		if found |= f.kind; found == set {
 			return found, false
@@ -101,9 +105,9 @@ func pass(dst []byte, s string, set Set, maxRunes int) ([]byte, Set) {
 	}
 	base := len(dst)
 	folded := s
-	if f.hasWide() {
+	if wideIn(s, f.want) {
 		folded = foldWide(s)
-		f = finder{s: folded, set: set}
+		f = finder{s: folded, set: set, folded: true}
 		f.start()
 	}
 	var hits Set

@@ -21,8 +21,8 @@ type Set uint32
 // The kinds, in the order in which a value that fits several is named.
 const (
 	CNID          Set = 1 << iota // resident ID of China, 18 or 15 digits with a valid province and date
-	Mobile                        // mobile number of China
-	BankCard                      // 16 to 19 digits with a card's prefix and check digit
+	Mobile                        // mobile number of China, and any number in the form +country code and subscriber (ITU-T E.123)
+	BankCard                      // 16 to 19 digits with a card's prefix and check digit; an IBAN (ISO 13616)
 	Passport                      // passport of China, only after a word that says so
 	Plate                         // number plate of China
 	Email                         // address with a domain of at least two labels
